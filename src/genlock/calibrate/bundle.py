@@ -1,0 +1,210 @@
+"""Rigid-board bundle adjustment: all cameras and all boards at once, to the least robust error in pixels.
+
+Unknown are the pose of every camera but one, which holds the frame, and the pose of the board in every set. The board
+itself is rigid and known. A residual is a corner's pixel less where its camera's lens puts it::
+
+    p_cam = R_c (R_b X + t_b) + t_c        twist of a camera, in its own frame: omega x p_cam + tau
+                                           twist of a board, in its own frame: omega x X + tau, turned by R_c R_b
+
+Derivatives are analytic. Boards meet only cameras, so the normal equations have a block diagonal part that is folded
+away (Schur complement): what is left to solve has six unknowns a camera. A step is kept when it lowers the cost
+(Levenberg and Marquardt). Far-off corners count less (soft L1: rho = 2 s^2 (sqrt(1 + r^2 / s^2) - 1), r the length of
+a corner's residual, by reweighting).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlock.calibrate.observations import Observations
+from genlock.geometry import derivative_by_rotation, project_with_derivatives, rotation_from_vector
+
+__all__ = ["Solution", "residuals_px", "solve_bundle"]
+
+Array = NDArray[np.float64]
+
+_MAX_STEPS = 60
+_CONVERGED_RATIO = 1e-8
+_SOFT_PX = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """Poses that fit, in the frame of the camera that holds it (or any frame that they were moved to)."""
+
+    cameras: tuple[str, ...]
+    """The first one holds the frame."""
+    sets: tuple[int, ...]
+    R_cam_ref: Array  # (C, 3, 3)
+    t_cam_ref: Array  # (C, 3), metres
+    R_ref_board: Array  # (B, 3, 3)
+    t_ref_board: Array  # (B, 3), metres
+    covariance: Array | None = None
+    """(6 (C - 1), 6 (C - 1)): of the twists of all cameras but the first, each in its own frame; rad and m."""
+    steps: int = 0
+
+
+def residuals_px(observations: Observations, corners_board: Array, solution: Solution) -> Array:
+    """(N, 2): each corner's pixel as predicted, less as seen."""
+    return _linearize(_Problem(observations, corners_board, solution), solution).residuals
+
+
+def solve_bundle(observations: Observations, corners_board: Array, start: Solution) -> Solution:
+    """The best poses near a start, with the covariance of the cameras'.
+
+    Args:
+        observations: only of cameras and sets that ``start`` has.
+        corners_board: (K, 3), by corner number.
+        start: where to begin; its first camera stays.
+    """
+    problem = _Problem(observations, corners_board, start)
+    now = start
+    linear = _linearize(problem, now)
+    cost, damping, steps = linear.cost, 1e-3, 0
+    while steps < _MAX_STEPS:
+        steps += 1
+        step = linear.step(problem, damping)
+        trial = _moved(now, *step)
+        trial_linear = _linearize(problem, trial)
+        if trial_linear.cost < cost:
+            gain = cost - trial_linear.cost
+            now, linear, cost, damping = trial, trial_linear, trial_linear.cost, max(damping / 10, 1e-12)
+            if gain <= _CONVERGED_RATIO * cost:
+                break
+        else:
+            damping *= 10
+            if damping > 1e8:
+                break
+    return replace(now, covariance=linear.covariance(problem), steps=steps)
+
+
+class _Problem:
+    """Which corner belongs to which camera and board."""
+
+    def __init__(self, observations: Observations, corners_board: Array, solution: Solution) -> None:
+        self.px = observations.px
+        self.points_board = corners_board[observations.corners]
+        camera_number = {name: i for i, name in enumerate(solution.cameras)}
+        set_number = {s: i for i, s in enumerate(solution.sets)}
+        self.view_camera = np.array([camera_number[view.camera] for view in observations.views], dtype=np.int64)
+        self.view_board = np.array([set_number[view.set_index] for view in observations.views], dtype=np.int64)
+        self.starts = observations.starts
+        counts = np.diff(self.starts)
+        self.camera = np.repeat(self.view_camera, counts)
+        self.board = np.repeat(self.view_board, counts)
+        self.parts = [
+            (observations.cameras[name], np.nonzero(self.camera == i)[0]) for i, name in enumerate(solution.cameras)
+        ]
+        self.camera_count, self.board_count = len(solution.cameras), len(solution.sets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linear:
+    """The problem about one point: residuals, and the weighted normal equations by blocks."""
+
+    residuals: Array  # (N, 2)
+    cost: float
+    weights: Array  # (N,)
+    by_camera: Array  # (N, 2, 6)
+    by_board: Array  # (N, 2, 6)
+
+    def blocks(self, problem: _Problem) -> tuple[Array, Array, Array, Array, Array]:
+        """Normal matrices of cameras (C, 6, 6), boards (B, 6, 6), their mix (B, C, 6, 6), and both gradients."""
+        root = np.sqrt(self.weights)[:, None]
+        jacobian = np.concatenate([self.by_camera, self.by_board], axis=2) * root[:, :, None]
+        residual = self.residuals * root
+        cameras, boards = problem.camera_count, problem.board_count
+        H_c, H_b = np.zeros((cameras, 6, 6)), np.zeros((boards, 6, 6))
+        H_bc = np.zeros((boards, cameras, 6, 6))
+        g_c, g_b = np.zeros((cameras, 6)), np.zeros((boards, 6))
+        for number, (c, b) in enumerate(zip(problem.view_camera, problem.view_board, strict=True)):
+            part = slice(problem.starts[number], problem.starts[number + 1])
+            J = jacobian[part].reshape(-1, 12)
+            normal, gradient = J.T @ J, J.T @ residual[part].ravel()
+            H_c[c] += normal[:6, :6]
+            H_b[b] += normal[6:, 6:]
+            H_bc[b, c] += normal[6:, :6]
+            g_c[c] += gradient[:6]
+            g_b[b] += gradient[6:]
+        return H_c, H_b, H_bc, g_c, g_b
+
+    def step(self, problem: _Problem, damping: float) -> tuple[Array, Array]:
+        """Twists of cameras (C, 6), the first one's zero, and of boards (B, 6)."""
+        H_c, H_b, H_bc, g_c, g_b = self.blocks(problem)
+        H_b = _damped(H_b, damping)
+        H_b_inverse = np.linalg.inv(H_b)
+        folded = H_b_inverse[:, None] @ H_bc  # (B, C, 6, 6)
+        reduced, gradient = _reduce(_damped(H_c, damping), H_bc, folded, g_c, g_b)
+        size = 6 * problem.camera_count
+        twist_c = np.zeros((problem.camera_count, 6))
+        if problem.camera_count > 1:
+            twist_c[1:] = -np.linalg.solve(reduced[6:, 6:], gradient[6:size]).reshape(-1, 6)
+        twist_b = -(H_b_inverse @ g_b[:, :, None])[:, :, 0] - np.einsum("bcij,cj->bi", folded, twist_c)
+        return twist_c, twist_b
+
+    def covariance(self, problem: _Problem) -> Array:
+        """Of the cameras' twists, boards taken into account; scaled by what the residuals themselves show."""
+        H_c, H_b, H_bc, g_c, g_b = self.blocks(problem)
+        H_b = _damped(H_b, 1e-12)
+        folded = np.linalg.inv(H_b)[:, None] @ H_bc
+        reduced, _ = _reduce(H_c, H_bc, folded, g_c, g_b)
+        unknowns = 6 * (problem.camera_count - 1 + problem.board_count)
+        freedom = max(2 * len(self.residuals) - unknowns, 1)
+        # The variance of one coordinate, from the corners' weighted squares (sandwich with a nearly constant weight).
+        variance = float((self.weights[:, None] * self.residuals**2).sum() / self.weights.mean() / freedom)
+        return np.asarray(np.linalg.pinv(reduced[6:, 6:]) * self.weights.mean() * variance)
+
+
+def _linearize(problem: _Problem, solution: Solution) -> _Linear:
+    R_c, R_b = solution.R_cam_ref, solution.R_ref_board
+    points_ref = np.einsum("nij,nj->ni", R_b[problem.board], problem.points_board) + solution.t_ref_board[problem.board]
+    points_cam = np.empty_like(points_ref)
+    predicted, by_point = np.empty_like(problem.px), np.empty((len(points_ref), 2, 3))
+    for number, (camera, rows) in enumerate(problem.parts):
+        points_cam[rows] = points_ref[rows] @ R_c[number].T + solution.t_cam_ref[number]
+        predicted[rows], by_point[rows] = project_with_derivatives(camera, points_cam[rows])
+    residuals = predicted - problem.px
+    R_cam_board = R_c[problem.camera] @ R_b[problem.board]
+    by_board_point = by_point @ R_cam_board
+    square = (residuals**2).sum(axis=1) / _SOFT_PX**2
+    return _Linear(
+        residuals=residuals,
+        cost=float((2 * _SOFT_PX**2 * (np.sqrt(1 + square) - 1)).sum()),
+        weights=1 / np.sqrt(1 + square),
+        by_camera=np.concatenate([derivative_by_rotation(points_cam, by_point), by_point], axis=2),
+        by_board=np.concatenate([derivative_by_rotation(problem.points_board, by_board_point), by_board_point], axis=2),
+    )
+
+
+def _damped(blocks: Array, damping: float) -> Array:
+    """Each block with its diagonal enlarged; a hair of its own for boards that hardly any corner holds."""
+    out = blocks.copy()
+    diagonal = np.arange(6)
+    out[:, diagonal, diagonal] *= 1 + damping
+    out[:, diagonal, diagonal] += 1e-9
+    return out
+
+
+def _reduce(H_c: Array, H_bc: Array, folded: Array, g_c: Array, g_b: Array) -> tuple[Array, Array]:
+    """The cameras' equations with the boards folded away: (6 C, 6 C) and (6 C,)."""
+    boards, cameras = H_bc.shape[:2]
+    tall = H_bc.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * 6)
+    tall_folded = folded.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * 6)
+    reduced = -tall.T @ tall_folded
+    for c in range(cameras):
+        reduced[6 * c : 6 * c + 6, 6 * c : 6 * c + 6] += H_c[c]
+    return reduced, g_c.ravel() - tall_folded.T @ g_b.ravel()
+
+
+def _moved(solution: Solution, twist_c: Array, twist_b: Array) -> Solution:
+    turn_c, turn_b = rotation_from_vector(twist_c[:, :3]), rotation_from_vector(twist_b[:, :3])
+    return replace(
+        solution,
+        R_cam_ref=turn_c @ solution.R_cam_ref,
+        t_cam_ref=(turn_c @ solution.t_cam_ref[:, :, None])[:, :, 0] + twist_c[:, 3:],
+        R_ref_board=solution.R_ref_board @ turn_b,
+        t_ref_board=solution.t_ref_board + (solution.R_ref_board @ twist_b[:, 3:, None])[:, :, 0],
+    )

@@ -1,0 +1,157 @@
+"""Corners of a target in an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlock.calibrate.opencv import load_opencv
+from genlock.targets import Target, TargetKind
+
+__all__ = ["Detection", "TargetDetector", "UnknownDictionaryError", "make_board"]
+
+GrayImage = NDArray[np.uint8]  # (H, W)
+
+_FEW_CORNERS = 6
+_LARGEST_UPSCALED_PX = 2600
+"""Wider images are not enlarged: a marker that is too small in 2160P is too far away."""
+
+
+class UnknownDictionaryError(ValueError):
+    """OpenCV has no such dictionary of markers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """What was found in one image."""
+
+    corners: NDArray[np.int64]
+    """(N,) corner numbers, rising."""
+    px: NDArray[np.float64]
+    """(N, 2)."""
+
+    def __len__(self) -> int:
+        return len(self.corners)
+
+
+_NOTHING = Detection(np.empty(0, np.int64), np.empty((0, 2)))
+
+
+class TargetDetector:
+    """Finds one target; not to be shared between threads."""
+
+    def __init__(self, target: Target) -> None:
+        """Raises ``UnknownDictionaryError`` or ``BackendUnavailableError``."""
+        self._cv2 = load_opencv()
+        self.target = target
+        self._board = make_board(target)
+        quick, loose = self._parameters(), self._parameters()
+        # For markers that are small, tilted or in the shade; what is found wrongly falls to the geometry later.
+        loose.adaptiveThreshWinSizeMax = 43
+        loose.minMarkerPerimeterRate = 0.01
+        self._quick, self._loose = self._detector(quick), self._detector(loose)
+
+    def _parameters(self) -> Any:  # Any: OpenCV's
+        parameters = self._cv2.aruco.DetectorParameters()
+        if self.target.kind is TargetKind.GRID:
+            parameters.cornerRefinementMethod = self._cv2.aruco.CORNER_REFINE_SUBPIX
+        return parameters
+
+    def _detector(self, parameters: Any) -> Any:  # Any: OpenCV's
+        match self.target.kind:
+            case TargetKind.CHARUCO:
+                charuco = self._cv2.aruco.CharucoParameters()
+                return self._cv2.aruco.CharucoDetector(self._board, charuco, parameters)
+            case TargetKind.GRID:
+                return self._cv2.aruco.ArucoDetector(self._board.getDictionary(), parameters)
+            case _:
+                return None
+
+    def find(self, gray: GrayImage) -> Detection:
+        """The corners in one image; enlarged twofold where few are found, since small markers then are."""
+        found = self._find(gray, self._quick)
+        has_markers = self.target.kind is not TargetKind.CHESSBOARD
+        if has_markers and len(found) < _FEW_CORNERS and gray.shape[1] <= _LARGEST_UPSCALED_PX:
+            enlarged = self._cv2.resize(gray, None, fx=2, fy=2, interpolation=self._cv2.INTER_CUBIC)
+            again = self._find(enlarged, self._loose)
+            if len(again) > len(found):
+                # Pixel centres at integers: the middle of pixel 0 lies at 0.5 in the enlarged image.
+                return Detection(again.corners, (again.px - 0.5) / 2)
+        return found
+
+    def _find(self, gray: GrayImage, detector: Any) -> Detection:  # Any: OpenCV's
+        image = 255 - gray if self.target.is_inverted else gray
+        match self.target.kind:
+            case TargetKind.CHARUCO:
+                px, corners, _, _ = detector.detectBoard(image)
+                return _detection(corners, px)
+            case TargetKind.GRID:
+                px, markers, _ = detector.detectMarkers(image)
+                return self._grid(markers, px)
+            case _:
+                size = (self.target.columns - 1, self.target.rows - 1)
+                is_found, px = self._cv2.findChessboardCornersSB(image, size, None)
+                return (
+                    _upright(np.asarray(px, dtype=np.float64).reshape(-1, 2), size[0], image) if is_found else _NOTHING
+                )
+
+    def _grid(self, markers: NDArray[np.int32] | None, px: Any) -> Detection:  # Any: a tuple of arrays
+        if markers is None or not len(markers):
+            return _NOTHING
+        numbers = np.asarray(markers).reshape(-1).astype(np.int64)
+        known = numbers < self.target.columns * self.target.rows
+        corners = (numbers[known, None] * 4 + np.arange(4)).reshape(-1)
+        return _detection(corners, np.asarray(px).reshape(-1, 4, 2)[known])
+
+
+def _upright(px: NDArray[np.float64], row_length: int, gray: GrayImage) -> Detection:
+    """A chessboard's corners from its black corner square on: OpenCV may begin at the white one across."""
+
+    def brightness(corner: NDArray[np.float64], inwards: NDArray[np.float64]) -> int:
+        x, y = np.rint(corner - inwards / 2).astype(int)
+        return int(gray[np.clip(y, 0, gray.shape[0] - 1), np.clip(x, 0, gray.shape[1] - 1)])
+
+    inwards_first = (px[1] - px[0]) + (px[row_length] - px[0])
+    inwards_last = (px[-2] - px[-1]) + (px[-1 - row_length] - px[-1])
+    if brightness(px[0], inwards_first) > brightness(px[-1], inwards_last):
+        px = px[::-1]
+    return Detection(np.arange(len(px), dtype=np.int64), px)
+
+
+def make_board(target: Target) -> Any:  # Any: an OpenCV board, or None for a chessboard
+    """OpenCV's own idea of the target."""
+    cv2 = load_opencv()
+    if target.kind is TargetKind.CHESSBOARD:
+        return None
+    if not target.dictionary.startswith("DICT_") or not hasattr(cv2.aruco, target.dictionary):
+        known = ", ".join(sorted(name for name in dir(cv2.aruco) if name.startswith("DICT_")))
+        raise UnknownDictionaryError(f"no dictionary {target.dictionary!r}; OpenCV has {known}")
+    whole = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, target.dictionary))
+    # Only the markers that the board has: each candidate is compared with all of them, and none is taken for another.
+    dictionary = cv2.aruco.Dictionary(whole.bytesList[: _marker_count(target)], whole.markerSize)
+    dictionary.maxCorrectionBits = whole.maxCorrectionBits
+    size = (target.columns, target.rows)
+    if target.kind is TargetKind.GRID:
+        return cv2.aruco.GridBoard(size, target.marker_m, target.square_m - target.marker_m, dictionary)
+    board = cv2.aruco.CharucoBoard(size, target.square_m, target.marker_m, dictionary)
+    board.setLegacyPattern(target.is_legacy)
+    return board
+
+
+def _marker_count(target: Target) -> int:
+    cells = target.columns * target.rows
+    # A chessboard that begins with a white square, as legacy prints with an even number of rows do, has as many or one
+    # more of them.
+    return cells if target.kind is TargetKind.GRID else (cells + 1) // 2
+
+
+def _detection(corners: NDArray[np.int32] | NDArray[np.int64] | None, px: NDArray[np.float32] | None) -> Detection:
+    if corners is None or px is None or not len(corners):
+        return _NOTHING
+    # OpenCV 4 and 5 give other shapes for the same answer: (N, 1), (N, 1, 2) or flat.
+    numbers = np.asarray(corners).reshape(-1).astype(np.int64)
+    order = np.argsort(numbers)
+    return Detection(numbers[order], np.asarray(px, dtype=np.float64).reshape(-1, 2)[order])

@@ -1,0 +1,39 @@
+"""Images as detection wants them: 8 bits, gray."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlock.capture import Image
+from genlock.k4a import ImageFormat
+from genlock.pixels import to_rgb
+
+__all__ = ["gray_image", "is_dark"]
+
+GrayImage = NDArray[np.uint8]  # (H, W)
+
+_WEIGHTS = np.array([77, 150, 29], dtype=np.uint16)  # BT.601, in 256ths
+
+
+_DARK_LEVEL = 12
+"""An image whose brightest hundredth lies below this shows nothing: a cap on the lens, a lost exposure."""
+
+
+def is_dark(gray: GrayImage) -> bool:
+    """Whether the image shows nothing at all."""
+    return bool(np.quantile(gray[::4, ::4], 0.99) < _DARK_LEVEL)
+
+
+def gray_image(image: Image) -> GrayImage:
+    """A color or IR image in 8-bit gray.
+
+    Infrared falls off with distance: its root is shown, up to its 99th percentile.
+
+    Raises:
+        ValueError: its bytes are damaged.
+    """
+    if image.image_format is ImageFormat.IR16:
+        root = np.sqrt(image.pixels.astype(np.float32))
+        return np.asarray(np.clip(root * (255 / max(float(np.quantile(root, 0.99)), 1.0)), 0, 255).astype(np.uint8))
+    return np.asarray((to_rgb(image) @ _WEIGHTS >> 8).astype(np.uint8))

@@ -1,0 +1,1 @@
+"""The terminal door: parses, calls a workflow, prints. A file per verb."""

@@ -1,0 +1,211 @@
+"""``genlock calibrate``: where are the cameras, and have they moved since?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import cyclopts
+from cyclopts import Parameter
+
+from genlock.cli.options import Json
+from genlock.cli.outcome import DONE, UNWORKABLE, USAGE, Outcome
+from genlock.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genlock.targets import Target
+    from genlock.workflows.calibrate import CalibrationResult
+
+__all__ = ["app"]
+
+_TARGET_HELP = (
+    "KIND:COLUMNSxROWS:SQUARE[:MARKER:DICTIONARY][:legacy][:inverted] as measured on the print, lengths "
+    "with their unit (mm, cm, m, in). KIND is charuco, grid (ArUco or AprilTag markers) or chessboard (counts squares)."
+)
+TargetText = Annotated[str, Parameter(name="--target", help=_TARGET_HELP)]
+ImagerName = Annotated[
+    Literal["color", "ir"], Parameter(name="--imager", help="Which camera of each device looks for the board.")
+]
+
+app = cyclopts.App(name="calibrate")
+
+
+@app.default
+def calibrate(
+    sessions: Annotated[tuple[Path, ...], Parameter(help="Session folders in which the board was shown.")] = (),
+    /,
+    *,
+    target: TargetText,
+    output: Annotated[
+        Path, Parameter(name=["--output", "-o"], help="The extrinsics; the report is written beside them.")
+    ] = Path("extrinsics.json"),
+    imager: ImagerName = "color",
+    world: Annotated[
+        str, Parameter(help="device:SERIAL, or board:SET for the board of that set lying on the floor.")
+    ] = "",
+    images: Annotated[
+        Path | None, Parameter(help="A folder of synchronized videos or pictures of any cameras, instead of sessions.")
+    ] = None,
+    intrinsics: Annotated[
+        Path | None, Parameter(help="Their lenses: TOML of caliscope or aniposelib, YAML of OpenCV, or a folder of it.")
+    ] = None,
+    json: Json = False,
+) -> Outcome:
+    """Calibrate the set: poses of all devices from a board that was carried through their views.
+
+    Factory lenses are kept. The result is judged on sets that it was not made from: accepted, rejected (exit status
+    1), or not judged for want of sets. What does not fit is left out and named.
+
+    Example: genlock calibrate takes/board --target charuco:9x6:80mm:60mm:DICT_5X5_250 -o extrinsics.json
+    """
+    from genlock.calibrate import CalibrationVerdict
+    from genlock.workflows.calibrate import Imager, calibrate_images, calibrate_sessions, write_calibration
+
+    board = _target(target)
+    if isinstance(board, Outcome):
+        return board
+    if bool(sessions) == (images is not None) or (images is not None) != (intrinsics is not None):
+        return _refused("give session folders, or --images with --intrinsics")
+    try:
+        with shown_progress(is_quiet=json) as progress:
+            if images is not None and intrinsics is not None:
+                result = calibrate_images(images, intrinsics, board, progress=progress)
+            else:
+                result = calibrate_sessions(sessions, board, imager=Imager(imager), world=world, progress=progress)
+    except ValueError as error:
+        return _refused(str(error))
+    files = write_calibration(result, output)
+    is_bad = result.report.verdict is CalibrationVerdict.REJECTED
+    return Outcome(
+        UNWORKABLE if is_bad else DONE,
+        {**result.report.to_json(), "files": [str(file) for file in files]},
+        lambda console: _show(console, result, files),
+    )
+
+
+@app.command
+def check(
+    session: Annotated[Path, Parameter(help="A session in which the board was shown again.")],
+    /,
+    *,
+    extrinsics: Annotated[Path, Parameter(help="Where the devices were.")],
+    target: TargetText,
+    imager: ImagerName = "color",
+    json: Json = False,
+) -> Outcome:
+    """Say which cameras have moved since the extrinsics were made, and by how much. Exit status 1 when one has.
+
+    Example: genlock calibrate check takes/board2 --extrinsics extrinsics.json
+    --target charuco:9x6:80mm:60mm:DICT_5X5_250
+    """
+    from genlock.workflows.calibrate import Imager, check_session
+
+    board = _target(target)
+    if isinstance(board, Outcome):
+        return board
+    with shown_progress(is_quiet=json) as progress:
+        result = check_session(session, extrinsics, board, imager=Imager(imager), progress=progress)
+
+    def show(console: Console) -> None:
+        if not result.movements:
+            console.print(result.report.to_text(), markup=False, highlight=False, soft_wrap=True)
+        for m in result.movements:
+            word = "HAS MOVED" if m.has_moved else "stands"
+            console.print(
+                f"{m.serial}  {word}: {m.moved_mm:.1f} mm, {m.turned_deg:.2f} deg "
+                f"(limits {m.limit_mm:.1f} mm, {m.limit_deg:.2f} deg)",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    return Outcome(UNWORKABLE if result.has_moved or not result.movements else DONE, result.to_json(), show)
+
+
+@app.command
+def export(
+    session: Annotated[Path, Parameter(help="A session of the devices, for their lenses.")],
+    /,
+    *,
+    extrinsics: Annotated[Path, Parameter(help="Where the devices are.")],
+    to: Annotated[
+        Literal["opencv", "colmap", "nerfstudio", "toml", "kalibr", "ros"],
+        Parameter(help="The format; toml is that of caliscope and aniposelib."),
+    ],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The folder for the files.")],
+    json: Json = False,
+) -> Outcome:
+    """Write the color cameras in their places as other tools read them.
+
+    Example: genlock calibrate export takes/001 --extrinsics extrinsics.json --to colmap -o colmap
+    """
+    from genlock.workflows.calibrate import export_calibration
+
+    try:
+        files = export_calibration(session, extrinsics, to, output)
+    except ValueError as error:
+        return _refused(str(error))
+
+    def show(console: Console) -> None:
+        for file in files:
+            console.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
+
+    return Outcome(DONE, {"format_version": 1, "files": [str(file) for file in files], "findings": []}, show)
+
+
+@app.command(name="target")
+def print_target(
+    *,
+    target: TargetText,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The PDF to write.")] = Path("target.pdf"),
+    json: Json = False,
+) -> Outcome:
+    """Write a target as a PDF of its true size, with a ruler to check the printer by.
+
+    Example: genlock calibrate target --target charuco:9x6:30mm:22mm:DICT_5X5_250 -o board.pdf
+    """
+    from genlock.calibrate import target_pdf
+
+    board = _target(target)
+    if isinstance(board, Outcome):
+        return board
+    try:
+        content = target_pdf(board)
+    except ValueError as error:
+        return _refused(str(error))
+    output.write_bytes(content)
+    width_mm, height_mm = (1000 * side for side in board.size_m)
+    words = (
+        f"wrote {output}: {width_mm:g} x {height_mm:g} mm. Print at 100 %, measure a square, and say so in --target."
+    )
+    return Outcome(
+        DONE,
+        {"format_version": 1, "path": str(output), "target": str(board), "width_mm": width_mm, "height_mm": height_mm},
+        lambda console: console.print(words, markup=False, highlight=False, soft_wrap=True),
+    )
+
+
+def _show(console: Console, result: CalibrationResult, files: tuple[Path, ...]) -> None:
+    console.print(result.report.to_text(), markup=False, highlight=False, soft_wrap=True)
+    for file in files:
+        console.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _target(text: str) -> Target | Outcome:
+    from genlock.targets import parse_target
+
+    try:
+        return parse_target(text)
+    except ValueError as error:
+        return _refused(str(error))
+
+
+def _refused(message: str) -> Outcome:
+    return Outcome(
+        USAGE,
+        {"format_version": 1, "error": {"kind": "usage", "message": message}, "findings": []},
+        lambda console: console.print(f"genlock: {message}", style="red", markup=False, highlight=False),
+        is_error=True,
+    )

@@ -1,0 +1,57 @@
+"""``genlock verify``: was it really in sync?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from genlock.cli.options import Json, ReportFolder
+from genlock.cli.outcome import DONE, UNWORKABLE, Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["verify"]
+
+
+def verify(
+    paths: Annotated[tuple[Path, ...], Parameter(help="One session folder, or the MKV files of one take.")],
+    /,
+    *,
+    output: ReportFolder = None,
+    files: Annotated[
+        bool,
+        Parameter(negative="", help="Read every byte too, and name the cluster and the time of every changed one."),
+    ] = False,
+    json: Json = False,
+) -> Outcome:
+    """Judge a take from its files alone: offsets in us, drops, drift in ppm, and a verdict.
+
+    good: every offset within 100 us and at least 99 % of the sets complete. pass: within Microsoft's tolerance (110 /
+    220 / 660 us at 30 / 15 / 5 fps) and at least 90 %. fail: neither (exit status 1). not judged: too little evidence.
+
+    Example: genlock verify takes/001 -o takes/001-report
+    """
+    from genlock.findings import errors_in
+    from genlock.verify import Verdict
+    from genlock.workflows.report import write_report
+    from genlock.workflows.verify import verify_path
+
+    report = verify_path(paths)
+    if files:
+        from dataclasses import replace
+
+        from genlock.workflows.checksums import check_files
+
+        report = replace(report, findings=(*check_files(paths), *report.findings))
+    written = write_report(report, output) if output else None
+
+    def show(console: Console) -> None:
+        console.print(report.to_text(), markup=False, highlight=False, soft_wrap=True)
+        if written:
+            console.print(f"\nreport   {written.html}", markup=False, highlight=False, soft_wrap=True)
+
+    failed = report.verdict is Verdict.FAIL or errors_in(report.findings)
+    return Outcome(UNWORKABLE if failed else DONE, report.to_json(), show)

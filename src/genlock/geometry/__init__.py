@@ -1,0 +1,36 @@
+"""Space: rigid transforms with frames in their names, and lens models. Metres; knows nothing of Kinects."""
+
+from genlock.geometry.camera import CameraModel, LensModel
+from genlock.geometry.extrinsics import (
+    WORLD,
+    PoseSigma,
+    RigExtrinsics,
+    color_frame,
+    device_frame,
+    load_extrinsics,
+    renamed,
+)
+from genlock.geometry.jacobian import (
+    cross_matrix,
+    derivative_by_rotation,
+    project_with_derivatives,
+    rotation_from_vector,
+)
+from genlock.geometry.pose import Pose
+
+__all__ = [
+    "WORLD",
+    "CameraModel",
+    "LensModel",
+    "Pose",
+    "PoseSigma",
+    "RigExtrinsics",
+    "color_frame",
+    "cross_matrix",
+    "derivative_by_rotation",
+    "device_frame",
+    "load_extrinsics",
+    "project_with_derivatives",
+    "renamed",
+    "rotation_from_vector",
+]

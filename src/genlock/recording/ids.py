@@ -1,0 +1,86 @@
+"""Ids of the Matroska elements that an Azure Kinect recording is made of (RFC 9559)."""
+
+from __future__ import annotations
+
+EBML = 0x1A45DFA3
+EBML_VERSION = 0x4286
+EBML_READ_VERSION = 0x42F7
+EBML_MAX_ID_LENGTH = 0x42F2
+EBML_MAX_SIZE_LENGTH = 0x42F3
+DOC_TYPE = 0x4282
+DOC_TYPE_VERSION = 0x4287
+DOC_TYPE_READ_VERSION = 0x4285
+
+VOID = 0xEC
+CRC_32 = 0xBF
+
+SEGMENT = 0x18538067
+
+SEEK_HEAD = 0x114D9B74
+SEEK = 0x4DBB
+SEEK_ID = 0x53AB
+SEEK_POSITION = 0x53AC
+
+INFO = 0x1549A966
+TIMECODE_SCALE = 0x2AD7B1
+MUXING_APP = 0x4D80
+WRITING_APP = 0x5741
+DATE_UTC = 0x4461
+TITLE = 0x7BA9
+DURATION = 0x4489
+
+TRACKS = 0x1654AE6B
+TRACK_ENTRY = 0xAE
+TRACK_NUMBER = 0xD7
+TRACK_UID = 0x73C5
+TRACK_TYPE = 0x83
+CODEC_ID = 0x86
+NAME = 0x536E
+CODEC_PRIVATE = 0x63A2
+DEFAULT_DURATION = 0x23E383
+VIDEO = 0xE0
+PIXEL_WIDTH = 0xB0
+PIXEL_HEIGHT = 0xBA
+
+ATTACHMENTS = 0x1941A469
+ATTACHED_FILE = 0x61A7
+FILE_NAME = 0x466E
+FILE_MIME_TYPE = 0x4660
+FILE_DATA = 0x465C
+FILE_UID = 0x46AE
+
+TAGS = 0x1254C367
+TAG = 0x7373
+TARGETS = 0x63C0
+TARGET_TYPE = 0x63CA
+TAG_TRACK_UID = 0x63C5
+TAG_ATTACHMENT_UID = 0x63C6
+SIMPLE_TAG = 0x67C8
+TAG_NAME = 0x45A3
+TAG_STRING = 0x4487
+
+CLUSTER = 0x1F43B675
+TIMECODE = 0xE7
+SIMPLE_BLOCK = 0xA3
+BLOCK_GROUP = 0xA0
+BLOCK = 0xA1
+BLOCK_DURATION = 0x9B
+
+CUES = 0x1C53BB6B
+CUE_POINT = 0xBB
+CUE_TIME = 0xB3
+CUE_TRACK_POSITIONS = 0xB7
+CUE_TRACK = 0xF7
+CUE_CLUSTER_POSITION = 0xF1
+
+CHAPTERS = 0x1043A770
+
+LEVEL_1 = frozenset({SEEK_HEAD, INFO, TRACKS, ATTACHMENTS, TAGS, CLUSTER, CUES, CHAPTERS})
+"""What may stand directly inside a segment, besides Void and CRC-32."""
+
+UNFINISHED_CLUSTER = 0x1E43B675
+"""What genlock calls a cluster that is still being written: no Matroska id, and one byte away from ``CLUSTER``.
+
+A reader skips an element whose id it does not know, so a recorder killed halfway through a cluster leaves a file that
+every reader opens. Writing the one byte that makes it a cluster cannot itself be torn.
+"""

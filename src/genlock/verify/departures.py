@@ -1,0 +1,149 @@
+"""From when on a recorded device no longer followed: by its stamps, by the live session's alarms, by its arrivals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genlock.findings import Finding, Severity
+from genlock.sync import LossEvidence, find_departures, fit_arrivals
+from genlock.verify.evidence import AlarmEvent, DeviceEvidence
+from genlock.verify.measure import DeviceMeasures, TakeMeasures
+from genlock.verify.settings import exposure_changes, has_wandered
+
+__all__ = ["Loss", "check_losses_of_sync", "find_losses"]
+
+_TICKS_PER_USEC = 0.09
+
+_DISTURBED_USEC = 1_500_000
+"""A new exposure disturbs some captures (SDK issue #471); the onset is known to a second or so."""
+
+ARRIVAL_SIGMAS = 8.0
+ARRIVAL_MIN_SEC = 30.0
+"""A shorter take says nothing by its arrivals: their jitter is milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A device that stopped following, and what says so."""
+
+    serial: str
+    evidence: LossEvidence
+    from_usec: int | None
+    """About when it began, on the master's color time; ``None`` where the evidence does not tell."""
+    message: str
+
+
+def find_losses(
+    measures: TakeMeasures | None, devices: Sequence[DeviceEvidence], alarms: Sequence[AlarmEvent]
+) -> tuple[Loss, ...]:
+    """Every loss, by device and by kind of evidence: a live alarm and the files may each tell of the same one.
+
+    Args:
+        measures: ``None`` when there are too few sets to read anything from: then only the log speaks.
+        devices: of the take.
+        alarms: of its log.
+    """
+    losses: list[Loss] = []
+    if measures is not None:
+        for measured in measures.devices:
+            losses += _by_stamps(measured, measures)
+            losses += _by_arrivals(measured, measures)
+    told = {(loss.serial, loss.evidence) for loss in losses}
+    known = {device.serial for device in devices}
+    losses += [
+        Loss(alarm.serial, alarm.evidence, alarm.device_usec, alarm.message)
+        for alarm in alarms
+        if alarm.evidence is not None
+        and alarm.serial in known
+        and (alarm.serial, alarm.evidence) not in told
+        and not (alarm.evidence is LossEvidence.STAMPS and _is_explained(alarm, measures))
+    ]
+    return tuple(sorted(losses, key=lambda loss: (loss.serial, loss.evidence.value)))
+
+
+def check_losses_of_sync(losses: Sequence[Loss], told: Sequence[Finding]) -> Iterator[Finding]:
+    """A finding for each device, unless a drift beyond the tolerances already tells all that is known."""
+    drifting = {finding.where for finding in told if finding.code == "verify.drift"}
+    for serial in dict.fromkeys(loss.serial for loss in losses):
+        own = [loss for loss in losses if loss.serial == serial]
+        if f"device {serial}" in drifting and all(loss.evidence is LossEvidence.STAMPS for loss in own):
+            continue
+        from_usec = min((loss.from_usec for loss in own if loss.from_usec is not None), default=None)
+        at = "" if from_usec is None else f" from about {from_usec / 1e6:.2f} s on"
+        evidence = "; ".join(f"by its {loss.evidence}: {loss.message}" for loss in own)
+        yield Finding(
+            "verify.sync_lost",
+            Severity.ERROR,
+            f"device {serial}",
+            f"it did not follow the master{at}; {evidence}",
+            "Use the take up to then. Check the sync cable into its Sync In and every device before it in the chain; "
+            "start all devices again, the master last.",
+        )
+
+
+def _by_stamps(measured: DeviceMeasures, measures: TakeMeasures) -> Iterator[Loss]:
+    if measured.device.serial == measures.reference_serial:
+        return
+    color, depth = measured.color_error_usec, measured.depth_error_usec
+    reference = next(d for d in measures.devices if d.device.serial == measures.reference_serial)
+    stamps = 2
+    errors = color if np.isfinite(color).any() else depth
+    own_depth = reference.depth_error_usec  # the master's depth against its own color
+    both = np.isfinite(color) & np.isfinite(depth) & np.isfinite(own_depth)
+    if both.sum() > 0.5 * np.isfinite(errors).sum():
+        errors, stamps = np.where(both, (color + depth - own_depth) / 2, np.nan), 4
+    is_known = np.isfinite(errors) & measures.timeline.is_settled
+    moments = measures.timeline.moment_usec[is_known]
+    departure = find_departures(errors[is_known] * _TICKS_PER_USEC, stamps)
+    if departure is None:
+        return
+    onset_usec = int(moments[departure.onset])
+    if any(_is_disturbed(device, onset_usec) for device in (measured.device, reference.device)):
+        return
+    yield Loss(
+        measured.device.serial,
+        LossEvidence.STAMPS,
+        onset_usec,
+        f"its stamps leave the reference's, sure at {moments[departure.alarm] / 1e6:.2f} s; at the end they are "
+        f"{float(np.median(errors[is_known][-10:])):+.0f} us off",
+    )
+
+
+def _is_explained(alarm: AlarmEvent, measures: TakeMeasures | None) -> bool:
+    """Whether the live alarm was of a new exposure, which the live detector does not know of."""
+    if measures is None or alarm.device_usec is None:
+        return False
+    concerned = (alarm.serial, measures.reference_serial)
+    devices = [d.device for d in measures.devices if d.device.serial in concerned]
+    return any(_is_disturbed(device, alarm.device_usec) for device in devices)
+
+
+def _is_disturbed(device: DeviceEvidence, onset_usec: int) -> bool:
+    """Whether a new exposure explains what its stamps do: it moves the centre of exposure, which they tell."""
+    changes_usec = exposure_changes(device)
+    return has_wandered(device) or bool(np.any(np.abs(changes_usec - onset_usec) < _DISTURBED_USEC))
+
+
+def _by_arrivals(measured: DeviceMeasures, measures: TakeMeasures) -> Iterator[Loss]:
+    """A slope of the arrivals against the reference's over the whole take: what perfect stamps would hide."""
+    reference = next(d for d in measures.devices if d.device.serial == measures.reference_serial)
+    if measured is reference:
+        return
+    own = fit_arrivals(measured.device.normalised_usec, measured.device.arrival_nsec)
+    other = fit_arrivals(reference.device.normalised_usec, reference.device.arrival_nsec)
+    span_usec = int(np.ptp(measured.device.normalised_usec)) if measured.device.color_usec.size else 0
+    if own is None or other is None or span_usec < ARRIVAL_MIN_SEC * 1e6:
+        return
+    slope_ppm = own.drift_ppm - other.drift_ppm
+    error_ppm = float(np.hypot(own.standard_error_ppm, other.standard_error_ppm))
+    stamps_ppm = 0.0 if measured.drift is None else measured.drift.drift_ppm
+    if abs(slope_ppm + stamps_ppm) > ARRIVAL_SIGMAS * error_ppm and abs(slope_ppm) > 5.0:
+        yield Loss(
+            measured.device.serial,
+            LossEvidence.ARRIVALS,
+            None,
+            f"its captures arrived {slope_ppm:+.1f} +- {error_ppm:.1f} us a second later and later",
+        )

@@ -1,0 +1,178 @@
+"""Use a recorded session as one scene: fill a device's holes from the others, and write merged clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlock.capture import CaptureSet
+from genlock.errors import ExtrinsicsFileError, RecordingError, SessionFolderError
+from genlock.fuse import (
+    CloudMaker,
+    DepthImage,
+    DeviceView,
+    FilledDepth,
+    Filler,
+    depth_colors,
+    ply_bytes,
+    png_bytes,
+    source_colors,
+)
+from genlock.geometry import RigExtrinsics, load_extrinsics
+from genlock.k4a import ColorResolution, DepthMode
+from genlock.k4a.calibration import DeviceCalibration
+from genlock.pixels import to_rgb
+from genlock.recording import RecordedSession, RecordingReader, write_atomically
+from genlock.workflows.progress import NoProgress, Progress
+
+__all__ = ["FilledImage", "FuseResult", "fuse_session", "views_of_session"]
+
+_NEAR_MM, _FAR_MM = 500.0, 5000.0
+"""What the pictures' colors span: the widest range that a depth mode has."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilledImage:
+    """One filled image, by numbers."""
+
+    set_index: int
+    own_ratio: float
+    """Share of the color image that the device measured itself."""
+    filled_ratio: float
+    """Share of the rest that others filled."""
+    depth_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FuseResult:
+    """What was written."""
+
+    folder: Path
+    filled: Mapping[str, Sequence[FilledImage]]
+    """By serial of the device whose view was filled."""
+    clouds: Sequence[Path] = field(default=())
+    points: int = 0
+    """In all clouds together."""
+
+    def to_json(self) -> dict[str, object]:
+        """The object that ``--json`` prints."""
+        return {
+            "format_version": 1,
+            "folder": str(self.folder),
+            "filled": {
+                serial: [
+                    {"set": i.set_index, "own_ratio": i.own_ratio, "filled_ratio": i.filled_ratio,
+                     "depth": str(i.depth_file)}
+                    for i in images
+                ]
+                for serial, images in self.filled.items()
+            },
+            "clouds": [str(path) for path in self.clouds],
+            "points": self.points,
+            "findings": [],
+        }  # fmt: skip
+
+
+def fuse_session(
+    session_path: Path,
+    extrinsics_path: Path,
+    folder: Path,
+    *,
+    fill: Sequence[str] = (),
+    cloud: bool = False,
+    sets: int | None = 1,
+    progress: Progress | None = None,
+) -> FuseResult:
+    """Fills and merges the first complete sets of a session.
+
+    Args:
+        session_path: a session folder.
+        extrinsics_path: where its devices were.
+        folder: where the results go; made when it is not there.
+        fill: serials of the devices whose color views are filled.
+        cloud: whether to write a cloud a set.
+        sets: how many complete sets; ``None`` for all.
+        progress: told of every set.
+
+    Raises:
+        UnreadableInputError: no session, no extrinsics, or extrinsics that lack a device.
+    """
+    progress = progress or NoProgress()
+    extrinsics = load_extrinsics(extrinsics_path)
+    with RecordedSession(session_path) as session:
+        views = views_of_session(session.readers, extrinsics, extrinsics_path)
+        for serial in fill:
+            if serial not in views:
+                raise SessionFolderError(session_path, f"has no device {serial}; it has {', '.join(views)}.")
+        progress.step("make the tables of rays (the first time on this computer also compiles, some seconds)")
+        fillers = [Filler(views[serial], list(views.values())) for serial in fill]
+        maker = CloudMaker(list(views.values())) if cloud else None
+        folder.mkdir(parents=True, exist_ok=True)
+        filled: dict[str, list[FilledImage]] = {serial: [] for serial in fill}
+        clouds, points = [], 0
+        for capture_set in islice(_usable(session), sets):
+            progress.step(f"set {capture_set.index}")
+            depths = {s: c.depth.pixels for s, c in capture_set.captures.items() if c.depth is not None}
+            for filler in fillers:
+                filled[filler.target.serial].append(_write_fill(folder, capture_set.index, filler, depths))
+            if maker is not None:
+                colors = {s: to_rgb(c.color) for s, c in capture_set.captures.items() if c.color is not None}
+                made = maker.cloud(depths, colors)
+                path = folder / "clouds" / f"set-{capture_set.index:06d}.ply"
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(ply_bytes(made))
+                clouds.append(path)
+                points += len(made.points_world)
+    return FuseResult(folder, filled, clouds, points)
+
+
+def views_of_session(
+    readers: Mapping[str, RecordingReader], extrinsics: RigExtrinsics, extrinsics_path: Path
+) -> dict[str, DeviceView]:
+    """Every device of a session in its place."""
+    views = {}
+    for serial, reader in readers.items():
+        if serial not in extrinsics.T_world_device:
+            raise ExtrinsicsFileError(
+                extrinsics_path, f"lacks device {serial}; it has {', '.join(extrinsics.T_world_device)}."
+            )
+        config = reader.config
+        if config.depth_mode in (DepthMode.OFF, DepthMode.PASSIVE_IR) or config.color_resolution is ColorResolution.OFF:
+            raise RecordingError(reader.path, "has no depth or no color; fusing needs both.")
+        if reader.calibration is None:
+            raise RecordingError(
+                reader.path, "carries no factory calibration; without it nothing is known of its lenses."
+            )
+        calibration = DeviceCalibration.from_json(reader.calibration)
+        views[serial] = DeviceView.of(serial, calibration, (config.depth_mode, config.color_resolution), extrinsics)
+    return views
+
+
+def _usable(session: RecordedSession) -> Iterator[CaptureSet]:
+    for capture_set in session:
+        if capture_set.is_complete and all(c.depth and c.color for c in capture_set.captures.values()):
+            yield capture_set
+
+
+def _write_fill(folder: Path, index: int, filler: Filler, depths: Mapping[str, DepthImage]) -> FilledImage:
+    result = filler(depths)
+    place = folder / filler.target.serial
+    place.mkdir(exist_ok=True)
+    stem = f"set-{index:06d}"
+    path = place / f"{stem}-depth.png"
+    path.write_bytes(png_bytes(result.depth))
+    (place / f"{stem}-before.png").write_bytes(png_bytes(depth_colors(_own(result), _NEAR_MM, _FAR_MM)))
+    (place / f"{stem}-after.png").write_bytes(png_bytes(depth_colors(result.depth, _NEAR_MM, _FAR_MM)))
+    (place / f"{stem}-source.png").write_bytes(png_bytes(source_colors(result.source)))
+    legend = "".join(f"{number} {serial}\n" for number, serial in enumerate(result.sources, start=1))
+    write_atomically(place / "sources.txt", f"0 nobody\n{legend}")
+    return FilledImage(index, result.own_ratio, result.filled_ratio, path)
+
+
+def _own(result: FilledDepth) -> NDArray[np.uint16]:
+    return np.where(result.source == 1, result.depth, 0).astype(np.uint16)

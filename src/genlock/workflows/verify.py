@@ -1,0 +1,153 @@
+"""Judge a take from its files alone: a session folder, or the MKVs of one take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from genlock.errors import RecordingError, SessionFolderError
+from genlock.recording import RecordingReader, SessionFolder, SessionState
+from genlock.sync import LossEvidence
+from genlock.verify import (
+    AlarmEvent,
+    DeviceEvidence,
+    LiveFinding,
+    Report,
+    StartEvent,
+    TakeEvidence,
+    combine_epochs,
+    evidence_from_reader,
+    join_parts,
+    verify_take,
+)
+
+__all__ = ["verify_files", "verify_path", "verify_session"]
+
+
+def verify_path(paths: Sequence[Path]) -> Report:
+    """Judges one session folder, or the files of one take.
+
+    Raises:
+        UnreadableInputError: something is no session folder or no recording; says which.
+    """
+    if len(paths) == 1 and paths[0].is_dir():
+        return verify_session(paths[0])
+    for path in paths:
+        if path.is_dir():
+            raise SessionFolderError(path, "is a folder among files; name one session folder alone, or only MKV files.")
+    return verify_files(paths)
+
+
+def verify_session(path: Path) -> Report:
+    """Judges a session folder with its plan and its log, each epoch by itself."""
+    folder = SessionFolder.open(path)
+    expected = [file for files in folder.recordings().values() for file in files]
+    missing = [file for file in expected if not file.exists()]
+    # A run that failed before it could begin has no files, and still a log that says why.
+    is_empty = folder.session.state is SessionState.FAILED and len(missing) == len(expected)
+    if missing and not is_empty:
+        raise RecordingError(missing[0], f"is named by {path / 'session.json'} but does not exist.")
+    epochs = folder.epochs()
+    logs = _logs(folder)
+    last = max(epochs)
+    reports = {
+        number: verify_take(
+            TakeEvidence(
+                devices=() if is_empty else _gather(files),
+                plan=folder.plan,
+                starts=_starts(logs[number]) if number in logs else None,
+                alarms=_alarms(logs.get(number, ())),
+                live_findings=_live_findings(logs.get(number, ())),
+                failure=folder.session.failure if number == last else None,
+                name=folder.session.name,
+                # An epoch that another one follows was ended in order.
+                session_state=folder.session.state.value if number == last else SessionState.COMPLETED.value,
+            )
+        )
+        for number, files in epochs.items()
+    }
+    return combine_epochs(folder.session.name, reports)
+
+
+def verify_files(paths: Sequence[Path]) -> Report:
+    """Judges the files of one take by what their own tags say."""
+    return verify_take(
+        TakeEvidence(
+            # Each by itself: two files of one device are a mistake among loose files, unless they are its parts.
+            devices=tuple(_read(parts) for parts in _parts_together(paths)),
+            plan=None,
+            starts=None,
+            name=", ".join(map(str, paths)),
+            session_state=None,
+        )
+    )
+
+
+def _parts_together(paths: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """Files that say that they are parts of one recording, in order; every other file by itself."""
+    grouped: dict[tuple[object, ...], list[tuple[int, Path]]] = {}
+    for place, path in enumerate(paths):
+        with RecordingReader(path) as reader:
+            tags, part = reader.tags, reader.tags.get("GENLOCK_PART", "")
+            whole = (reader.serial, tags.get("GENLOCK_SESSION_ID"), tags.get("GENLOCK_EPOCH"), reader.start_offset_usec)
+        is_part = part.isdecimal()
+        grouped.setdefault(whole if is_part else (place,), []).append((int(part) if is_part else 0, path))
+    return [tuple(path for _, path in sorted(parts)) for parts in grouped.values()]
+
+
+def _gather(files: Mapping[str, Sequence[Path]]) -> tuple[DeviceEvidence, ...]:
+    return tuple(_read(parts) for parts in files.values())
+
+
+def _read(parts: Sequence[Path]) -> DeviceEvidence:
+    """One device's evidence from the parts of its recording."""
+    with ExitStack() as stack:
+        return join_parts([evidence_from_reader(stack.enter_context(RecordingReader(path))) for path in parts])
+
+
+Log = list[dict[str, Any]]  # Any: events of later versions may hold anything
+
+
+def _logs(folder: SessionFolder) -> dict[int, Log]:
+    """The log's events by epoch; empty without a log."""
+    events = folder.events()
+    if events is None:
+        return {}
+    logs: dict[int, Log] = {1: []}
+    for event in events:
+        if event.get("event") == "epoch":
+            logs[len(logs) + 1] = []
+        logs[len(logs)].append(event)
+    return logs
+
+
+def _starts(events: Log) -> tuple[StartEvent, ...]:
+    return tuple(
+        StartEvent(serial=event["serial"], called_nsec=event["called_nsec"], returned_nsec=event["returned_nsec"])
+        for event in events
+        if event.get("event") == "device_started" and {"serial", "called_nsec", "returned_nsec"} <= event.keys()
+    )
+
+
+def _alarms(events: Sequence[Mapping[str, Any]]) -> tuple[AlarmEvent, ...]:
+    """What the live session saw: devices that stopped following, and devices that went away."""
+    return tuple(
+        AlarmEvent(
+            serial=event["serial"],
+            evidence=LossEvidence(event["evidence"]) if event["event"] == "sync_alarm" else None,
+            device_usec=event.get("device_usec"),
+            message=event.get("detail", ""),
+        )
+        for event in events
+        if event.get("event") in ("sync_alarm", "device_lost")
+    )
+
+
+def _live_findings(events: Sequence[Mapping[str, Any]]) -> tuple[LiveFinding, ...]:
+    return tuple(
+        LiveFinding(event["code"], event.get("serial"), event.get("detail", ""))
+        for event in events
+        if event.get("event") == "finding" and event.get("code")
+    )

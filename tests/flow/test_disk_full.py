@@ -1,0 +1,100 @@
+"""A disk that is too small, full, or not writable, with a real file system of a few megabytes."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genlock.devices import open_backend
+from genlock.errors import RigError, UnworkablePlanError
+from genlock.plan import make_plan
+from genlock.recording import DiskPolicy, RecordingReader, SessionFolder, SessionState, digest_recording
+from genlock.rig import parse_rig
+from genlock.testing.rigs import rig_toml, serials
+from genlock.workflows import storing as storing_module
+from genlock.workflows.record import TakeResult, record_take
+from genlock.workflows.storing import Storing
+
+DISK_MB = 12
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A RAM disk of a few megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root on Linux")
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", f"size={DISK_MB}m", "genlock-test", str(place)], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def record(folder: Path, policy: DiskPolicy, seconds: float = 2.0) -> TakeResult:
+    toml = rig_toml(2)
+    rig = parse_rig(toml)
+    with open_backend("sim", rig) as backend:
+        return record_take(
+            make_plan(rig), backend, folder, rig_toml=toml, seconds=seconds, storing=Storing(on_disk_error=policy)
+        )
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the room had been there before the start."""
+    monkeypatch.setattr(storing_module, "check_space", lambda *arguments: iter(()))
+
+
+def check_files(folder: Path) -> int:
+    """Every file is valid from end to end; the captures in all of them."""
+    captures = 0
+    for files in SessionFolder.open(folder).recordings().values():
+        for path in files:
+            assert digest_recording(path).damaged_clusters == ()
+            with RecordingReader(path) as reader:
+                captures += sum(1 for _ in reader.captures())
+    return captures
+
+
+def test_a_take_that_cannot_fit_is_refused_before_anything_starts(small_disk: Path):
+    with pytest.raises(UnworkablePlanError) as caught:
+        record(small_disk / "take", DiskPolicy.STOP, seconds=60)
+    assert [finding.code for finding in caught.value.findings] == ["session.disk_too_small"]
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_full_disk_goes_on_and_says_who_lost_what_from_when_to_when(small_disk: Path, unchecked: None):
+    folder = small_disk / "take"
+    result = record(folder, DiskPolicy.GO_ON)
+    assert result.state is SessionState.COMPLETED
+    lost = [finding for finding in result.findings if finding.code == "session.disk_refused"]
+    assert {finding.where for finding in lost} == {f"device {serial}" for serial in serials(2)}
+    assert all("No space left" in finding.message for finding in lost)
+    session = SessionFolder.open(folder)
+    assert session.session.state is SessionState.COMPLETED
+    lines = [event for event in session.events() or [] if event["event"] == "data_lost"]
+    assert {line["serial"] for line in lines} == set(serials(2))
+    assert 10 < check_files(folder) < 120
+    # What was lost lies behind what is there: nothing was dropped in between without a word.
+    for line in lines:
+        assert 0 < line["first_usec"] <= line["last_usec"] < 3_000_000
+    assert {path: digest_recording(folder / path).root for path in session.session.digests} == session.session.digests
+
+
+def test_a_full_disk_stops_the_take_where_told(small_disk: Path, unchecked: None):
+    folder = small_disk / "take"
+    with pytest.raises(RigError, match="No space left"):
+        record(folder, DiskPolicy.STOP)
+    session = SessionFolder.open(folder)
+    assert session.session.state is SessionState.FAILED
+    assert "No space left" in (session.session.failure or "")
+    assert any(event["event"] == "data_lost" for event in session.events() or [])
+    assert check_files(folder) > 10
