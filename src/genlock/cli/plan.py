@@ -136,8 +136,7 @@ def _show_plan(console: Console, made: Plan) -> None:
 
     console.print(_table(made))
     console.print(f"start order  {' -> '.join(made.start_order)}", highlight=False, soft_wrap=True)
-    guard = "no two lasers see the same space" if made.guard_usec is None else f"{made.guard_usec:.1f} us"
-    console.print(f"laser guard  {guard}", highlight=False)
+    console.print(f"laser guard  {made.guard_text}", highlight=False)
     for host in made.budget:
         _show_text(console, _budget_line(host))
     _show_text(console, f"\n{timeline_text(made)}")

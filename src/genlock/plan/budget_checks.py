@@ -31,7 +31,9 @@ def _hosts_known(case: Case) -> Iterator[Finding]:
     for i, device in enumerate(case.rig.devices):
         if device.host is not None and names and device.host not in names:
             near = difflib.get_close_matches(device.host, names, n=1, cutoff=0.6)
-            remedy = f"Did you mean {near[0]}?" if near else f"The hosts of this rig are {', '.join(names)}."
+            remedy = (
+                f"Did you mean {near[0]}?" if near else f"The hosts of this rig are {', '.join(dict.fromkeys(names))}."
+            )
             message = f"device {device.serial} hangs on {device.host}, which no [[host]] table describes"
             yield Finding("plan.host_unknown", Severity.WARNING, f"device[{i}].host", message, remedy)
     used = {budget.host for budget in case.plan.budget}
@@ -122,7 +124,7 @@ def _nameless_host(case: Case) -> Iterator[Finding]:
     hosts = [budget.host for budget in case.plan.budget]
     if THIS_COMPUTER in hosts and len(hosts) > 1:
         serials = [device.serial for device in case.plan.devices if device.host is None]
-        message = f"{', '.join(serials)} name no host and count for this computer; others do name one"
+        message = f"without a host, and so counted for this computer: {', '.join(serials)}; others name one"
         yield Finding("plan.host_missing", Severity.INFO, "device", message, "")
 
 

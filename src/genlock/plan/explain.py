@@ -172,7 +172,7 @@ def _guard(rig: Rig, plan: Plan) -> Iterator[Explanation]:
     )
     gap = lay_out(plan).gap
     if gap is None or plan.guard_usec is None:
-        yield Explanation("laser guard", "none needed", "No two lasers see the same space on one clock.")
+        yield Explanation("laser guard", *_no_guard(plan))
         return
     serials = [device.serial for device in plan.devices]
     yield Explanation(
@@ -182,6 +182,11 @@ def _guard(rig: Rig, plan: Plan) -> Iterator[Explanation]:
         f"{serials[gap.first_row]} at {gap.start / GRAINS_PER_USEC:.1f} us to the start of one of "
         f"{serials[gap.second_row]} at {gap.end / GRAINS_PER_USEC:.1f} us.{_capacity(plan)}",
     )
+
+
+def _no_guard(plan: Plan) -> tuple[str, str]:
+    value, _, why = plan.guard_text.partition(": ")
+    return value, f"{why[:1].upper()}{why[1:]}."
 
 
 def _emitters(plan: Plan) -> Iterator[Explanation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from genlock.findings import Finding, Severity
@@ -13,7 +13,7 @@ from genlock.plan.delays import reference_fps, usec_request
 from genlock.plan.exposure import realigning_ticks
 from genlock.plan.exposure_checks import ALIGNED_USEC
 from genlock.plan.overlap import overlap_from_poses, overlapping_pairs
-from genlock.plan.timing import GRAINS_PER_USEC, SMALL_GUARD_USEC, frame_period_grains
+from genlock.plan.timing import GRAINS_PER_TICK, GRAINS_PER_USEC, SMALL_GUARD_USEC, frame_period_grains
 from genlock.rig import Goal, Topology
 
 __all__ = ["LASER_RULES"]
@@ -175,7 +175,13 @@ def _offer(case: Case) -> str:
     skew_usec = usec_request(max(map(abs, ticks)))
     if skew_usec <= case.rig.plan.max_rgbd_skew_usec:
         return ""
-    return f"plan.max_rgbd_skew_usec = {skew_usec} would allow {wanted_usec} us in bursts one after the other. "
+    in_bursts = " in bursts one after the other" if _is_in_bursts(ticks, clique[0]) else ""
+    return f"plan.max_rgbd_skew_usec = {skew_usec} would allow {wanted_usec} us{in_bursts}. "
+
+
+def _is_in_bursts(ticks: Sequence[int], train: PulseTrain) -> bool:
+    """Whether the trains do not all lie within one another's idle times."""
+    return (ticks[-1] - ticks[0]) * GRAINS_PER_TICK >= train.step_usec * GRAINS_PER_USEC
 
 
 def _not_proven(case: Case) -> Iterator[Finding]:

@@ -107,7 +107,8 @@ class Plan:
     """Serials: subordinates in cable order, the master last."""
     guard_usec: float | None
     """The smallest gap between one laser's pulse and another's among devices that see the same space, as the devices
-    will keep it; negative where pulses collide, ``None`` where no two lasers overlap."""
+    will keep it; negative where pulses collide, ``None`` where no two lasers overlap or devices have no common
+    clock."""
     overlap: Overlap = "all"
     """Whose depth cameras see the same space, as the rig file says it."""
     emitters: tuple[PlannedEmitter, ...] = ()
@@ -160,6 +161,15 @@ class Plan:
             raise ValueError("a plan without devices has no reference")
         masters = (d.serial for d in self.devices if d.config.wired_sync_mode is WiredSyncMode.MASTER)
         return next(masters, self.devices[0].serial)
+
+    @property
+    def guard_text(self) -> str:
+        """The guard in words, or why there is none."""
+        if self.guard_usec is not None:
+            return f"{self.guard_usec:.1f} us"
+        if self.topology is Topology.STANDALONE and len(self.devices) > 1:
+            return "not computed: standalone devices have no common clock"
+        return "none needed: no two lasers see the same space"
 
     @property
     def has_errors(self) -> bool:

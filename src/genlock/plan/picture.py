@@ -95,6 +95,8 @@ class Picture:
     """One pulse step, the longest there is, around the tightest gap."""
     gap: Gap | None
     """The tightest gap among devices that see the same space."""
+    no_gap: str
+    """Why there is no gap, where there is none."""
 
 
 def lay_out(plan: Plan) -> Picture:
@@ -117,7 +119,7 @@ def lay_out(plan: Plan) -> Picture:
     )
     gap = _tightest(rows, flashes, rivals)
     lights = tuple(_light(emitter, flashes, plan, period) for emitter in plan.emitters)
-    return Picture((*rows, *lights), _frame(rows), _zoom(rows, gap), gap)
+    return Picture((*rows, *lights), _frame(rows), _zoom(rows, gap), gap, plan.guard_text)
 
 
 def _light(emitter: PlannedEmitter, flashes: dict[str, list[tuple[int, int]]], plan: Plan, period: int) -> Row:

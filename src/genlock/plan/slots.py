@@ -29,6 +29,8 @@ __all__ = ["Placement", "place"]
 # Steps of the search for one group: a second or so in all, whatever the computer.
 _STEPS_PER_ATTEMPT = 12_000
 _STEPS_PER_GROUP = 60_000
+# A step looks at every tick that a slot may take: where they are more than this, there are fewer steps in a second.
+_TICKS_PER_STEP = 1_000
 _REPAIRS_PER_ATTEMPT = 1_000
 
 
@@ -97,7 +99,9 @@ class _Group:
         self._found = [self._measured([slot.start_ticks for slot in self.problem.slots])]
         self._impossible: list[tuple[int, int]] = []
         self._given_up: set[tuple[int, int]] = set()
-        self._steps_left = _STEPS_PER_GROUP
+        width = max(_TICKS_PER_STEP, 2 * self._max_skew)
+        self._steps_per_attempt = _STEPS_PER_ATTEMPT * _TICKS_PER_STEP // width
+        self._steps_left = _STEPS_PER_GROUP * _TICKS_PER_STEP // width
         cliques = [] if is_circular(self.problem) else _cliques(self.problem)
         self._cliques = [_Group(self.problem, clique) for clique in cliques]
 
@@ -116,17 +120,23 @@ class _Group:
         impossible = bisect_left(self._gaps, True, key=lambda gap: self.attempt(gap, skew) is None)
         return self._gaps[max(impossible - 1, 0)]
 
+    def _gap_below(self, gap: int) -> int:
+        """The largest gap that some rivals can have below this one."""
+        return self._gaps[max(bisect_left(self._gaps, gap) - 1, 0)]
+
     def gap_bound(self, wanted: int) -> int:
         """No placement keeps more than this, up to the wanted gap."""
         if self.is_proven:
             return self.best_gap(wanted)
-        return min((clique.gap_bound(wanted) for clique in self._cliques), default=wanted)
+        bounds = [self._gap_below(gap) for gap, skew in self._impossible if skew >= self._max_skew]
+        return min([wanted, *bounds, *(clique.gap_bound(wanted) for clique in self._cliques)])
 
     def skew_bound(self, gap: int) -> int:
         """No placement keeps this gap with a smaller largest skew."""
         if self.is_proven:
             return self.least_skew(gap)
-        return max((clique.skew_bound(gap) for clique in self._cliques), default=0)
+        bounds = [its_skew + 1 for its_gap, its_skew in self._impossible if its_gap <= gap]
+        return max([0, *bounds, *(clique.skew_bound(gap) for clique in self._cliques)])
 
     def attempt(self, gap: int, skew: int) -> list[int] | None:
         """Ticks that keep a gap within a skew, if there are any or any were found."""
@@ -159,7 +169,7 @@ class _Group:
             return Answer(ticks)
         if any(clique.attempt(gap, skew) is None and clique.is_proven for clique in self._cliques):
             return Answer(None)
-        answer = place_by_search(problem, gap, min(_STEPS_PER_ATTEMPT, self._steps_left))
+        answer = place_by_search(problem, gap, min(self._steps_per_attempt, self._steps_left))
         self._steps_left -= answer.steps
         if answer.ticks is None and not answer.is_proven:
             ticks = place_by_repair(problem, gap, _REPAIRS_PER_ATTEMPT)

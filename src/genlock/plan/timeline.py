@@ -66,7 +66,7 @@ def _depth(row: Row) -> str:
 def _guard_line(picture: Picture) -> str:
     gap = picture.gap
     if gap is None:
-        return "no two lasers meet: nothing to guard"
+        return f"guard {picture.no_gap}"
     first, second = picture.rows[gap.first_row].serial, picture.rows[gap.second_row].serial
     usec = (gap.end - gap.start) / GRAINS_PER_USEC
     if usec < 0:

@@ -205,7 +205,7 @@ def _gap_mark(panel: _Panel) -> Iterator[str]:
     """A bracket above the rows from one pulse's end to the other's start, and the number."""
     gap = panel.picture.gap
     if gap is None:
-        yield _text(_WIDTH_PX - _RIGHT_PX, panel.top_px + 24, "no two lasers meet", "soft", anchor="end")
+        yield _text(_WIDTH_PX - _RIGHT_PX, panel.top_px + 24, f"guard {panel.picture.no_gap}", "soft", anchor="end")
         return
     usec = (gap.end - gap.start) / GRAINS_PER_USEC
     kind, words = ("gap", f"guard {usec:.1f} µs") if usec >= 0 else ("bad-gap", f"overlap {-usec:.1f} µs")

@@ -48,8 +48,8 @@ def new_rig_toml(
     Raises:
         ValueError: no serials, a serial twice, both cameras off, or a rate that a mode does not have.
     """
-    _refuse_impossible(serials, topology, depth_mode, color_resolution)
     topology = topology or (Topology.DAISY_CHAIN if len(serials) > 1 else Topology.STANDALONE)
+    _refuse_impossible(serials, topology, depth_mode, color_resolution)
     fps = _rate(depth_mode, color_resolution, camera_fps)
     sections = [
         [
@@ -67,7 +67,7 @@ def new_rig_toml(
 
 
 def _refuse_impossible(
-    serials: Sequence[str], topology: Topology | None, depth_mode: DepthMode, color_resolution: ColorResolution
+    serials: Sequence[str], topology: Topology, depth_mode: DepthMode, color_resolution: ColorResolution
 ) -> None:
     if not serials:
         raise ValueError("a rig needs at least 1 device")

@@ -100,6 +100,20 @@ def test_nothing_is_offered_that_the_frame_cannot_hold():
     assert "13 lasers share a pulse step of 1575 us: 121.2 us for each" in finding.message
 
 
+def test_a_small_skew_is_not_said_to_need_bursts():
+    made = plan(3, max_rgbd_skew_usec=150)
+    (finding,) = [f for f in made.findings if f.code == "plan.guard_small"]
+    assert finding.remedy.startswith("plan.max_rgbd_skew_usec = 234 would allow 100 us. ")
+
+
+def test_what_one_burst_cannot_hold_bounds_the_skew_of_several():
+    made = plan(10, max_rgbd_skew_usec=7356)
+    (finding,) = [f for f in made.findings if f.code == "plan.delays_not_proven"]
+    least_usec = int(re.search(r"less than (\d+) us is impossible", finding.message)[1])
+    # Skews of up to 4 x 1575 us are one burst, in which ten lasers cannot keep 100 us; the search halves its way there.
+    assert 4000 < least_usec <= 7356
+
+
 def test_an_unproven_plan_says_what_is_proven():
     # Rings of rivals with an odd length and two pulse steps: no closed form, and too large for a proof.
     count = 20

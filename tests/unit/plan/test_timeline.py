@@ -81,7 +81,14 @@ def test_devices_without_laser_or_color_have_rows_too():
     assert "no laser" in text
     assert len(shapes(timeline_svg(a_plan), "auto")) == 1
     nobody = timeline_svg(plan(2, 'depth_mode = "OFF"'))
-    assert "no two lasers meet" in nobody
+    assert "no two lasers see the same space" in nobody
+
+
+def test_lasers_without_a_common_clock_are_not_said_to_be_apart():
+    stray = make_plan(parse_rig("".join(f'[[device]]\nserial = "{serial}"\n' for serial in "12")))
+    for drawn in (timeline_text(stray), timeline_svg(stray)):
+        assert "no common clock" in drawn
+        assert "no two lasers" not in drawn
 
 
 def test_the_text_fits_a_terminal_and_names_the_guard():

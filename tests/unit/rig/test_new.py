@@ -47,6 +47,12 @@ def test_any_number_of_devices_plans_without_an_error(count):
     assert plan.guard_usec is None or plan.guard_usec >= 35
 
 
+def test_a_chain_that_nobody_named_needs_color_too():
+    with pytest.raises(ValueError, match="color cannot be off"):
+        new_rig_toml(serials(3), color_resolution=ColorResolution.OFF)
+    assert errors(new_rig_toml(serials(1), color_resolution=ColorResolution.OFF)) == []
+
+
 def test_the_rate_is_the_fastest_that_the_modes_have():
     assert parse_rig(new_rig_toml(serials(2))).capture.camera_fps == 30
     assert parse_rig(new_rig_toml(serials(2), depth_mode=DepthMode.WFOV_UNBINNED)).capture.camera_fps == 15
