@@ -47,7 +47,8 @@ def k4arecorder_script(plan: Plan) -> str:
         "# k4arecorder takes an index, which is no stable name: it is looked up by serial (k4arecorder --list) before",
         "# anything records, for a device that records cannot be listed. Subordinates first, the master last: start it",
         '# when every subordinate says "Waiting for signal from master". Stop with Ctrl-C, once (a second one leaves a',
-        "# file that Microsoft's player does not open), or add -l SECONDS to each command.",
+        "# file that Microsoft's player does not open), or add -l SECONDS to each command. Each numbered block waits",
+        "# for its recorders: give it a terminal of its own.",
     ]
     commands = recorder_commands(plan)
     lost = [f"#   {command.serial}: {words}" for command in commands for words in command.not_expressed]
