@@ -171,8 +171,10 @@ def _guard(rig: Rig, plan: Plan) -> Iterator[Explanation]:
         "(SDK issue #1261), and more guard costs next to no skew, so the default is 100.",
     )
     gap = lay_out(plan).gap
-    if gap is None or plan.guard_usec is None:
-        yield Explanation("laser guard", *_no_guard(plan))
+    absence = plan.no_guard
+    if absence is not None:
+        yield Explanation("laser guard", absence.what, f"{absence.why[:1].upper()}{absence.why[1:]}.")
+    if gap is None:
         return
     serials = [device.serial for device in plan.devices]
     yield Explanation(
@@ -182,11 +184,6 @@ def _guard(rig: Rig, plan: Plan) -> Iterator[Explanation]:
         f"{serials[gap.first_row]} at {gap.start / GRAINS_PER_USEC:.1f} us to the start of one of "
         f"{serials[gap.second_row]} at {gap.end / GRAINS_PER_USEC:.1f} us.{_capacity(plan)}",
     )
-
-
-def _no_guard(plan: Plan) -> tuple[str, str]:
-    value, _, why = plan.guard_text.partition(": ")
-    return value, f"{why[:1].upper()}{why[1:]}."
 
 
 def _emitters(plan: Plan) -> Iterator[Explanation]:

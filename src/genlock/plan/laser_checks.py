@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from genlock.findings import Finding, Severity
-from genlock.k4a import PULSE_TRAINS, PulseTrain, ticks_from_usec
+from genlock.k4a import PULSE_TRAINS, PulseTrain, WiredSyncMode, ticks_from_usec
 from genlock.plan.bursts import burst_ticks
 from genlock.plan.case import Case, Rule
 from genlock.plan.delays import reference_fps, usec_request
@@ -233,13 +233,31 @@ def _pins_near_color(case: Case) -> Iterator[Finding]:
             message = f"its depth lies {depth_usec:.0f} us from its color; plan.max_rgbd_skew_usec is {max_skew_usec}"
             remedy = "Remove the pinned depth delay, or raise plan.max_rgbd_skew_usec."
             yield Finding("plan.depth_far_from_color", Severity.WARNING, where, message, remedy)
-        is_pinned = case.rig.device(device.serial).subordinate_delay_off_master_usec is not None
+        is_pinned = (
+            device.config.wired_sync_mode is WiredSyncMode.SUBORDINATE  # elsewhere the delay itself is a mistake
+            and case.rig.device(device.serial).subordinate_delay_off_master_usec is not None
+        )
         color_usec = device.config.subordinate_delay_off_master_ticks * 100 / 9
         color_usec += case.plan.center_shifts_grains[device.serial] / GRAINS_PER_USEC
         if is_pinned and abs(color_usec) > ALIGNED_USEC and case.rig.plan.goal is not Goal.INTERLEAVED_FPS:
             message = f"its color lies {color_usec:.0f} us after the master's; aligned means within {ALIGNED_USEC} us"
             remedy = "Remove the pinned subordinate delay; stagger depth with depth_delay_off_color_usec."
             yield Finding("plan.color_not_aligned", Severity.WARNING, where, message, remedy)
+
+
+def _pins_against_aligned_depth(case: Case) -> Iterator[Finding]:
+    """With goal aligned_depth every delay is zero unless it is pinned."""
+    if not case.is_synchronized or case.rig.plan.goal is not Goal.ALIGNED_DEPTH:
+        return
+    for device in case.plan.devices:
+        if not device.config.has_depth_camera:
+            continue
+        ticks = device.config.subordinate_delay_off_master_ticks + device.config.depth_delay_off_color_ticks
+        usec = ticks * 100 / 9 + case.plan.center_shifts_grains[device.serial] / GRAINS_PER_USEC
+        if abs(usec) > ALIGNED_USEC:
+            message = f"its depth lies {usec:+.0f} us from the master's color; aligned means within {ALIGNED_USEC} us"
+            remedy = "Remove the pinned delay: aligned_depth sets the delays itself."
+            yield Finding("plan.depth_not_aligned", Severity.WARNING, f"device {device.serial}", message, remedy)
 
 
 LASER_RULES: tuple[Rule, ...] = (
@@ -252,4 +270,5 @@ LASER_RULES: tuple[Rule, ...] = (
     _not_proven,
     _pins_rounded,
     _pins_near_color,
+    _pins_against_aligned_depth,
 )

@@ -95,6 +95,14 @@ class PlannedEmitter:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NoGuard:
+    """Why a plan has no guard between lasers."""
+
+    what: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A rig's configurations, start order, laser guard, and everything that a check had to say."""
@@ -165,11 +173,17 @@ class Plan:
     @property
     def guard_text(self) -> str:
         """The guard in words, or why there is none."""
+        absence = self.no_guard
+        return f"{self.guard_usec:.1f} us" if absence is None else f"{absence.what}: {absence.why}"
+
+    @property
+    def no_guard(self) -> NoGuard | None:
+        """Why there is no guard; ``None`` where there is one."""
         if self.guard_usec is not None:
-            return f"{self.guard_usec:.1f} us"
+            return None
         if self.topology is Topology.STANDALONE and len(self.devices) > 1:
-            return "not computed: standalone devices have no common clock"
-        return "none needed: no two lasers see the same space"
+            return NoGuard("not computed", "standalone devices have no common clock")
+        return NoGuard("none needed", "no two lasers see the same space")
 
     @property
     def has_errors(self) -> bool:

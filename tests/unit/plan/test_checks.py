@@ -33,7 +33,7 @@ def findings(capture="", first="", second="", wiring=CHAIN, plan="", devices=2):
             ["error plan.synchronized_images_only_with_one_camera"],
         ),
         ({"first": "subordinate_delay_off_master_usec = 500"},
-         ["error plan.subordinate_delay_on_non_subordinate", "warning plan.color_not_aligned"]),
+         ["error plan.subordinate_delay_on_non_subordinate"]),
         ({"second": "depth_delay_off_color_usec = 40000"},
          ["error plan.depth_delay_out_of_range", "warning plan.depth_far_from_color"]),
         # One rig, one rate
@@ -86,6 +86,9 @@ def findings(capture="", first="", second="", wiring=CHAIN, plan="", devices=2):
         ({"second": "depth_delay_off_color_usec = 3000"}, ["warning plan.depth_far_from_color"]),
         ({"second": "subordinate_delay_off_master_usec = 200"}, ["warning plan.color_not_aligned"]),
         ({"second": "subordinate_delay_off_master_usec = 100"}, []),
+        ({"plan": 'goal = "aligned_depth"\noverlap = "none"', "second": "depth_delay_off_color_usec = 200"},
+         ["warning plan.depth_not_aligned"]),
+        ({"plan": 'goal = "aligned_depth"\noverlap = "none"', "second": "depth_delay_off_color_usec = 100"}, []),
         # Poses
         ({"second": "rotation_wxyz = [1, 0, 0, 0.2]"}, ["error plan.rotation_not_unit"]),
         ({"second": "rotation_wxyz = [0.707, 0.707, 0, 0]"}, []),
