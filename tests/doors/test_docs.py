@@ -1,5 +1,6 @@
 """The docs cannot drift: every verb is documented, the reference is generated, the examples run."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from genlock.cli.reference import cli_reference, verbs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMAND = re.compile(r"^\$ genlock (.+)$", re.MULTILINE)
+CONSOLE = re.compile(r"^```(?:console|bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:\$ )?genlock (.+)$", re.MULTILINE)
 
 
 def test_the_cli_reference_is_what_the_program_says():
@@ -33,7 +35,7 @@ def test_every_verb_is_in_the_readme(verb: str):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_in_the_docs_name_verbs_that_exist(page: Path):
-    for command in COMMAND.findall(page.read_text(encoding="utf-8")):
+    for command in COMMAND.findall("".join(CONSOLE.findall(page.read_text(encoding="utf-8")))):
         assert any(command.startswith(verb) for verb in (*verbs(), "--")), command
 
 
@@ -67,3 +69,27 @@ def test_python_in_the_docs_runs(page: Path):
     for block in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         done = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_tutorial_without_hardware_shows_what_the_program_prints(tmp_path: Path):
+    page = (ROOT / "docs" / "tutorials" / "a-rig-without-hardware.md").read_text(encoding="utf-8")
+    printed = ""
+    for kind, block in re.findall(r"^```(console|text)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        if kind == "text":
+            for line in block.splitlines():
+                assert line.strip() in printed, line
+            continue
+        printed = ""
+        for command in block.splitlines():
+            words = command.split("#")[0].split()
+            assert words[0] == "genlock"
+            done = subprocess.run(
+                [sys.executable, "-m", *words],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "COLUMNS": "160"},
+            )
+            assert done.returncode in (0, 1), done.stderr  # 1: the spoiled take
+            printed += done.stdout
