@@ -1,10 +1,15 @@
 """Recording and reading, side by side with Microsoft's libk4arecord on the same captures in one run.
 
-    python benchmarks/bench_recording.py [--seconds 0.5] [--rounds 5] [--folder /dev/shm]
+    python benchmarks/bench_recording.py [--seconds 0.5] [--rounds 5] [--folder /dev/shm --folder .] [--sustained 10]
 
 Captures are pre-encoded MJPG + NFOV_UNBINNED depth + IR. Rounds are interleaved, so that a busy moment of the machine
-hits every contender; the table shows medians. "bare limit" is what no recorder can do without: the byte swap, the
-CRC-32, the ``writev`` of the same bytes, and the wait for the disk at the end (which libk4arecord leaves out). Where
+hits every contender; the table shows medians. Files are read while the system still holds them in memory, so that the
+reader is measured and not the disk.
+
+The "bare limits" are what nobody can do without, in one thread. Writing: the byte swap, the CRC-32, the ``writev`` of
+the same bytes, and the wait for the disk at the end (which libk4arecord leaves out). Reading: ``preadv`` of the same
+bytes into one buffer, and the byte swap into another. Readers end with what a program works on: the JPEG's bytes and
+native 16-bit arrays of its own; "libk4arecord" alone is what its captures cost before anybody copies them. Where
 Microsoft's libraries cannot be had, their columns stay empty.
 """
 
@@ -18,7 +23,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,7 +40,7 @@ from conformance.libraries import LibrariesMissingError, find_libraries
 from conformance.sdk import Sdk
 from genlock.capture import Capture, Image
 from genlock.k4a import COLOR_GEOMETRY, ColorResolution, DepthMode, DeviceConfig, ImageFormat
-from genlock.recording import RecordingReader, RecordingWriter
+from genlock.recording import RecordingReader, RecordingWriter, TrackName
 from genlock.recording import muxer as muxer_module
 from genlock.recording.output import OutputFile
 
@@ -154,12 +159,32 @@ def read_pyav(path: Path) -> int:
     return color
 
 
-def reader_sdk(sdk: Sdk) -> Callable[[Path], int]:
+def readers_sdk(sdk: Sdk) -> dict[str, Callable[[Path], int]]:
+    def read_and_copy(path: Path) -> int:
+        with sdk.playback(path) as playback:
+            return sum(1 for _ in playback.captures())
+
     def read(path: Path) -> int:
         with sdk.playback(path) as playback:
             return playback.count_captures()
 
-    return read
+    return {"libk4arecord + copy": read_and_copy, "libk4arecord": read}
+
+
+def read_bare(path: Path) -> int:
+    """The images' bytes into one buffer, swapped into another; where they lie is known beforehand."""
+    with RecordingReader(path) as reader:
+        blocks = {role: reader.stored.index.tracks[track.number] for role, track in reader.roles.items()}
+    color, depth, ir = blocks[TrackName.COLOR], blocks[TrackName.DEPTH], blocks[TrackName.IR]
+    jpeg = memoryview(bytearray(max(color.sizes)))
+    stored, swapped = np.empty(DEPTH_SIZE, ">u2"), np.empty(DEPTH_SIZE, np.uint16)
+    with path.open("rb", buffering=0) as file:
+        for number, size in enumerate(color.sizes):
+            os.preadv(file.fileno(), [jpeg[:size]], color.offsets[number])
+            for gray in (depth, ir):
+                os.preadv(file.fileno(), [stored], gray.offsets[number])
+                np.copyto(swapped, stored)
+    return len(color.sizes)
 
 
 # ---- measuring ---------------------------------------------------------------------------------------------------
@@ -182,8 +207,7 @@ def bench_writing(folder: Path, sdk: Sdk | None, seconds: float, rounds: int) ->
     contenders: dict[str, Callable[[Path, list[Capture]], None]] = {"genlock": write_genlock, "bare limit": write_bare}
     if sdk is not None:
         contenders["libk4arecord"] = writer_sdk(sdk)
-    print(f"\nWriting to {folder}: captures/s and ms of processor time a capture (medians of {rounds} rounds)")
-    print(f"{'':8}{'':>8}" + "".join(f"{name:>22}" for name in contenders) + f"{'x SDK':>8}{'CPU':>8}{'% bare':>8}")
+    print_head(f"Writing to {folder}", rounds, contenders)
     for resolution in RESOLUTIONS:
         pool = make_pool(resolution)
         count = max(16, round(seconds * 120))  # libk4arecord writes about that many a second
@@ -196,15 +220,17 @@ def bench_writing(folder: Path, sdk: Sdk | None, seconds: float, rounds: int) ->
                 path.unlink()
                 if round_number:  # the first warms up
                     results[name].append(rate)
-        print_row(resolution, pool, {name: median(rates) for name, rates in results.items()}, "bare limit")
+        print_row(resolution, pool, {name: median(rates) for name, rates in results.items()})
 
 
 def bench_reading(folder: Path, sdk: Sdk | None, seconds: float, rounds: int) -> None:
-    contenders: dict[str, Callable[[Path], int]] = {"genlock": read_genlock, "PyAV + copy": read_pyav}
-    if sdk is not None:
-        contenders["libk4arecord"] = reader_sdk(sdk)
-    print(f"\nReading from {folder}: the same")
-    print(f"{'':8}{'':>8}" + "".join(f"{name:>22}" for name in contenders) + f"{'x SDK':>8}{'CPU':>8}{'% PyAV':>8}")
+    contenders: dict[str, Callable[[Path], int]] = {
+        "genlock": read_genlock,
+        "bare limit": read_bare,
+        "PyAV + copy": read_pyav,
+        **(readers_sdk(sdk) if sdk is not None else {}),
+    }
+    print_head(f"Reading from {folder}", rounds, contenders)
     for resolution in RESOLUTIONS:
         pool = make_pool(resolution)
         count = max(16, round(seconds * 500))
@@ -217,25 +243,32 @@ def bench_reading(folder: Path, sdk: Sdk | None, seconds: float, rounds: int) ->
                 if round_number:
                     results[name].append(rate)
         path.unlink()
-        print_row(resolution, pool, {name: median(rates) for name, rates in results.items()}, "PyAV + copy")
+        print_row(resolution, pool, {name: median(rates) for name, rates in results.items()})
 
 
-def print_row(resolution: ColorResolution, pool: list[Capture], rates: dict[str, Rate], limit: str) -> None:
-    ours = rates["genlock"]
+def print_head(what: str, rounds: int, contenders: Iterable[str]) -> None:
+    first, *others = contenders
+    print(f"\n{what}: captures/s, ms of processor time a capture, genlock's speed as a multiple of each")
+    print(f"(medians of {rounds} rounds)")
+    print(f"{'':8}{'':>8}{first:>18}" + "".join(f"{name:>26}" for name in others))
+
+
+def print_row(resolution: ColorResolution, pool: list[Capture], rates: dict[str, Rate]) -> None:
+    ours, *others = rates.values()
     weight = statistics.mean(sum(image.pixels.nbytes for image in capture.images) for capture in pool)
-    cells = "".join(f"{rate.captures_per_sec:>12.0f} {rate.cpu_msec:>6.2f} ms" for rate in rates.values())
-    sdk = rates.get("libk4arecord")
-    ratios = (
-        f"{ours.captures_per_sec / sdk.captures_per_sec:>8.1f}{ours.cpu_msec / sdk.cpu_msec:>8.2f}" if sdk else " " * 16
+    cells = "".join(
+        f"{rate.captures_per_sec:>10.0f} {rate.cpu_msec:>5.2f} ms "
+        f"{ours.captures_per_sec / rate.captures_per_sec:>5.2f}x"
+        for rate in others
     )
-    share = ours.captures_per_sec / rates[limit].captures_per_sec
-    print(f"{resolution:8}{weight / 1e6:>5.2f} MB{cells}{ratios}{share:>8.0%}")
+    print(f"{resolution:8}{weight / 1e6:>5.2f} MB{ours.captures_per_sec:>9.0f} {ours.cpu_msec:>5.2f} ms{cells}")
 
 
 def bench_sustained(folder: Path, seconds: float, devices: int = 10, fps: int = 30) -> None:
     """Ten devices at their real pace, a thread each, in one process."""
     pool = make_pool(ColorResolution.RES_720P)
     count = round(seconds * fps)
+    memory_before_mb = peak_memory_mb()
     worst_lag_sec = [0.0] * devices
     written = [0] * devices
     begin_cpu, begin = time.process_time(), time.perf_counter() + 0.2
@@ -260,30 +293,51 @@ def bench_sustained(folder: Path, seconds: float, devices: int = 10, fps: int = 
     print(
         f"\nSustained: {devices} devices x {fps} captures/s (720P) for {seconds:g} s from {devices} threads: "
         f"{sum(written)} of {devices * count} captures written, worst delay {max(worst_lag_sec) * 1000:.0f} ms, "
-        f"{cpu_sec / wall_sec:.0%} of one core"
+        f"{cpu_sec / wall_sec:.0%} of one core, memory grew by {peak_memory_mb() - memory_before_mb:.0f} MB"
     )
 
 
-def bench_stamps(folder: Path, minutes: float = 10) -> None:
-    """Times only, of a sparse file of a recording's true size."""
+def peak_memory_mb() -> float:
+    """The most memory that this process ever held; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def bench_times(folder: Path, minutes: float = 10) -> None:
+    """What touches no image, or one: on a sparse file of a recording's true size."""
     path = folder / "sparse.mkv"
     pool = make_pool(ColorResolution.RES_1080P, 1)
     count = round(minutes * 60 * 30)
     with sparse_files(), open_writer(path, config_of(ColorResolution.RES_1080P)) as writer:
         for index in range(count):
             writer.write_capture(at_time(pool[0], index))
-    sizes_gb = path.stat().st_size / 1e9
-    times_sec = []
-    for _ in range(5):
-        begin = time.perf_counter()
+    print(f"\nA recording of {minutes:g} min, {path.stat().st_size / 1e9:.1f} GB, in {folder} (medians of 5):")
+
+    def stamps() -> None:
         with RecordingReader(path) as reader:
-            found = len(reader.stamps().color_usec)
-        times_sec.append(time.perf_counter() - begin)
+            assert len(reader.stamps().color_usec) == count
+
+    def excerpt(share: float) -> None:
+        usec = 1_000_000 + round(share * count) * PERIOD_USEC
+        with RecordingReader(path) as reader:
+            (capture,) = reader.excerpt(usec, usec + 1)
+            assert capture.stamp.color_usec == usec
+
+    for what, work in (
+        ("every capture's stamps", stamps),
+        ("open it, and one capture out of the middle", partial(excerpt, 0.5)),
+        ("the same near the end", partial(excerpt, 0.99)),
+    ):
+        times_sec = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            work()
+            times_sec.append(time.perf_counter() - begin)
+        print(f"    {statistics.median(times_sec) * 1000:8.1f} ms  {what}")
     path.unlink()
-    print(
-        f"\nStamps only: {found} captures of a {minutes:g} min recording ({sizes_gb:.1f} GB) in "
-        f"{statistics.median(times_sec):.3f} s"
-    )
 
 
 @contextmanager
@@ -312,21 +366,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.5, help="of libk4arecord's work in each round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where to write; a RAM disk by default, if there is one")
+    parser.add_argument(
+        "--folder", type=Path, action="append", help="where to write; by default a RAM disk, if there is one, and here"
+    )
+    parser.add_argument("--sustained", type=float, default=10, help="seconds of ten devices at their own pace")
     arguments = parser.parse_args()
     ram_disk = Path("/dev/shm")
-    parent = arguments.folder or (ram_disk if ram_disk.is_dir() else None)
+    parents = arguments.folder or [folder for folder in (ram_disk, Path.cwd()) if folder.is_dir()]
     try:
         sdk = Sdk(find_libraries())
     except (LibrariesMissingError, OSError) as error:
         print(f"without libk4arecord: {error}")
         sdk = None
-    with tempfile.TemporaryDirectory(dir=parent) as scratch:
-        folder = Path(scratch)
-        bench_writing(folder, sdk, arguments.seconds, arguments.rounds)
-        bench_reading(folder, sdk, arguments.seconds, arguments.rounds)
-        bench_sustained(folder, seconds=max(2.0, 4 * arguments.seconds))
-        bench_stamps(folder)
+    for parent in parents:
+        with tempfile.TemporaryDirectory(dir=parent) as scratch:
+            folder = Path(scratch)
+            bench_sustained(folder, arguments.sustained)  # first: later, the peak of memory is somebody else's
+            bench_writing(folder, sdk, arguments.seconds, arguments.rounds)
+            bench_reading(folder, sdk, arguments.seconds, arguments.rounds)
+            bench_times(folder)
 
 
 if __name__ == "__main__":

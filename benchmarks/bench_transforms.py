@@ -5,14 +5,14 @@
 The SDK's point cloud is its SSE path; its depth-to-color runs in the closed engine on OpenGL, here on Mesa's software
 renderer under Xvfb where there is no other display. Rounds are interleaved, so that a busy moment of the machine hits
 every contender; each timed call follows three untimed ones of its own, so that nobody pays for the caches that another
-swept. The table shows medians, each also as a multiple of genlock's. One thread. Contenders that cannot be
+swept. The table shows medians of processor time, which for one thread is what passes on an idle machine, each also as a
+multiple of genlock's; of the engine, whose work other threads do, it is the time that passes. Contenders that cannot be
 had here are left out and named. A copy moves the bytes that the transform reads and writes at least: images in and out.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import math
 import statistics
 import sys
@@ -59,9 +59,9 @@ def medians_ms(contenders: Contenders, rounds: int) -> dict[str, float]:
         for name, run in contenders.items():
             for _ in range(WARM_CALLS):
                 run()
-            started = time.perf_counter()
+            started = time.process_time()
             run()
-            times[name].append((time.perf_counter() - started) * 1e3)
+            times[name].append((time.process_time() - started) * 1e3)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -107,10 +107,11 @@ def bench_cloud(calibration: DeviceCalibration, rounds: int) -> None:
 
 
 def _add_open3d(contenders: Contenders, missing: list[str], depth: np.ndarray, camera: object) -> None:
-    if importlib.util.find_spec("open3d") is None:
-        missing.append("Open3D (pip install open3d-cpu)")
+    try:
+        import open3d as o3d
+    except ImportError as error:
+        missing.append(f"Open3D (pip install open3d-cpu): {error}")
         return
-    import open3d as o3d
 
     intrinsics = o3d.camera.PinholeCameraIntrinsic(640, 576, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px)
     image = o3d.geometry.Image(depth)

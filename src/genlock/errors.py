@@ -19,6 +19,8 @@ The tree, with a situation for each leaf::
     │   ├── DeviceStartError           the SDK's start rules refuse this configuration
     │   ├── CaptureTimeoutError        no capture within the time given
     │   └── DeviceLostError            unplugged, or its stream broke
+    │       └── StreamEndedError       a recording was played to its end; no failure
+    ├── NotDoneError                   nobody pulled the cable that a test needs pulled
     └── RigError                       several devices failed: an error for each serial (exit status 3)
 
 Bad arguments stay ``ValueError`` and ``TypeError``.
@@ -47,12 +49,14 @@ __all__ = [
     "GenlockError",
     "IntrinsicsFileError",
     "Mistake",
+    "NotDoneError",
     "OpenFailure",
     "PlanFileError",
     "RecordingError",
     "RigError",
     "RigFileError",
     "SessionFolderError",
+    "StreamEndedError",
     "UnknownBackendError",
     "UnreadableInputError",
     "UnworkablePlanError",
@@ -173,6 +177,14 @@ class CaptureTimeoutError(DeviceError, TimeoutError):
 
 class DeviceLostError(DeviceError):
     """The device went away while it was open: unplugged, hung, or its stream broke."""
+
+
+class StreamEndedError(DeviceLostError):
+    """The device has delivered all that it has, as a recording does that was played to its end. No failure."""
+
+
+class NotDoneError(GenlockError):
+    """What only hands can do was asked for and not done; the message says why."""
 
 
 class RigError(GenlockError):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from genlock.capture import Image
 from genlock.k4a import ImageFormat
 
-__all__ = ["RgbImage", "encode_color", "encode_jpeg", "to_rgb"]
+__all__ = ["RgbImage", "bgra_from_jpeg", "encode_color", "encode_jpeg", "small_gray", "to_rgb"]
 
 RgbImage = NDArray[np.uint8]  # (H, W, 3), red first
 Bytes = NDArray[np.uint8]
@@ -55,6 +55,34 @@ def to_rgb(image: Image) -> RgbImage:
     return rgb
 
 
+def small_gray(image: Image, least_width_px: int) -> Bytes:
+    """The color image's brightness, (h, w) uint8, a good deal smaller and at least that wide, for a cheap look.
+
+    A JPEG is decoded at a fraction of its size, which costs a fraction of its time.
+
+    Raises:
+        ValueError: not a color image, or its bytes are damaged.
+    """
+    stride = max(1, image.width_px // least_width_px)
+    height_px, width_px = image.height_px, image.width_px
+    match image.image_format:
+        case ImageFormat.MJPG:
+            gray = _gray_from_jpeg(image.pixels, least_width_px)
+            stride = max(1, gray.shape[1] // least_width_px)
+        case ImageFormat.BGRA32:
+            gray = image.pixels.reshape(height_px, width_px, 4)[:, :, 1]
+        case ImageFormat.NV12:
+            gray = image.pixels.reshape(height_px * 3 // 2, width_px)[:height_px]
+        case ImageFormat.YUY2:
+            gray = image.pixels.reshape(height_px, width_px, 2)[:, :, 0]
+        case _:
+            raise ValueError(f"a color image is expected; this one is {image.image_format}")
+    small = np.ascontiguousarray(gray[::stride, ::stride])
+    if image.image_format in (ImageFormat.NV12, ImageFormat.YUY2):  # from video range to full range
+        small = ((small.astype(np.int32) - 16) * 298 >> 8).clip(0, 255).astype(np.uint8)
+    return small
+
+
 def encode_jpeg(rgb: RgbImage, quality: int = 90) -> Bytes:
     """The image as the bytes of a JPEG, (N,) uint8, 4:2:2 as the camera makes them."""
     import simplejpeg
@@ -83,11 +111,27 @@ def encode_color(rgb: RgbImage, image_format: ImageFormat) -> Bytes:
             raise ValueError(f"{image_format} is no color format; use one of {', '.join(_COLOR_FORMATS)}")
 
 
+def bgra_from_jpeg(data: Bytes) -> Bytes:
+    """What the SDK makes of a camera's JPEG when BGRA32 is asked for."""
+    import simplejpeg
+
+    bgra: Bytes = simplejpeg.decode_jpeg(data.tobytes(), colorspace="BGRA")
+    return bgra
+
+
 def _decode_jpeg(data: Bytes) -> RgbImage:
     import simplejpeg
 
     rgb: RgbImage = simplejpeg.decode_jpeg(data.tobytes(), colorspace="RGB")
     return rgb
+
+
+def _gray_from_jpeg(data: Bytes, least_width_px: int) -> Bytes:
+    import simplejpeg
+
+    # Half, a quarter, an eighth: whatever is the smallest that is still wide enough.
+    gray: Bytes = simplejpeg.decode_jpeg(data.tobytes(), colorspace="GRAY", fastdct=True, min_width=least_width_px)
+    return gray[:, :, 0]
 
 
 def _weighted(rgb: RgbImage | NDArray[np.int32], weights: tuple[int, int, int], offset: int) -> Bytes:

@@ -41,6 +41,16 @@ def test_held_out_frames_are_met_as_well_as_by_the_authors_own_solution() -> Non
     assert ours.rms_px < 1.04 * published.rms_px
     assert ours.edge_rms_mm < 1.04 * published.edge_rms_mm
     assert ours.rigid_rms_mm < 1.04 * published.rigid_rms_mm
+    # Refined lenses fit held-out frames better (1.51 px), but with these few tilts poses run off along with them: those
+    # of the even and of the odd frames then lie up to 27 mm apart, against 3 mm with the given lenses. So it refuses.
+    refined = solve_poses(observations.of_sets(sets[0::2]), target.corners_board, refine_lenses=True)
+    assert refined is not None
+    assert refined.lens_trial is not None
+    assert refined.lens_trial.refined_px < 0.96 * refined.lens_trial.factory_px
+    assert refined.lens_trial.sigma_ratio > 2
+    assert refined.solution.lens_steps is None
+    # What is left is the webcams' clocks: a view alone fits the board far better.
+    assert solved.single_rms_px < 0.25
 
 
 def published_solution() -> Solution:

@@ -45,6 +45,12 @@ def test_links_between_pages_lead_somewhere(page: Path):
         assert (page.parent / target).exists(), target
 
 
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
+    assert pages == set(re.findall(r"\]\((\S+\.md)\)", index))
+
+
 def test_the_examples_run(tmp_path: Path):
     def run(*command: object) -> str:
         done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False)

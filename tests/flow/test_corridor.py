@@ -264,6 +264,27 @@ def test_a_failed_take_says_so_in_its_folder(rig: Rig, tmp_path: Path):
     assert "no pulse reaches it" in (session.failure or "")
 
 
+def test_a_take_whose_devices_do_not_open_leaves_its_name_free(rig: Rig, tmp_path: Path):
+    (tmp_path / "take").mkdir()  # an empty folder is as good as none
+    with open_backend("sim", rig) as backend:
+        held = backend.open("000000000002")
+        with pytest.raises(RigError, match="could not open every device"):
+            record_take(make_plan(rig), backend, tmp_path / "take", rig_toml=rig_toml(2), seconds=0.5)
+        assert list(tmp_path.iterdir()) == []
+        held.close()
+        result = record_take(make_plan(rig), backend, tmp_path / "take", rig_toml=rig_toml(2), seconds=0.5)
+    assert result.state is SessionState.COMPLETED
+
+
+def test_a_discarded_folder_keeps_what_somebody_else_put_there(rig: Rig, tmp_path: Path):
+    folder = SessionFolder.create(
+        tmp_path / "take", plan=make_plan(rig), rig_toml=rig_toml(2), backend="sim", provenance={}
+    )
+    (tmp_path / "take" / "notes.txt").write_text("mine")
+    assert folder.discard()
+    assert [path.name for path in (tmp_path / "take").iterdir()] == ["notes.txt"]
+
+
 @pytest.mark.parametrize(("count", "verdict"), [(1, Verdict.NOT_JUDGED), (5, Verdict.GOOD)])
 def test_rigs_of_other_sizes_walk_too(tmp_path: Path, count: int, verdict: Verdict):
     """One device alone records as well as five; only there is nobody to be in sync with."""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -37,6 +38,19 @@ WIRINGS = {
     STAR: ['topology = "star"', f'master = "{MASTER}"', f'order = ["{FIRST}", "{SECOND}"]'],
 }
 
+DEPTH_ONLY = {FIRST: {"color_resolution": "OFF"}, SECOND: {"color_resolution": "OFF"}}
+SHAPES: dict[str, tuple[str, float]] = {
+    "five at 15 fps": (rig_toml(5, {"camera_fps": 15}), 8.0),
+    "three at 5 fps": (rig_toml(3, {"camera_fps": 5}), 20.0),
+    "depth-only subordinates": (rig_toml(3, per_device=DEPTH_ONLY), 6.0),
+    "color only": (rig_toml(3, {"depth_mode": "OFF"}), 6.0),
+    "mixed modes in a star": (
+        rig_toml(3, wiring=WIRINGS[STAR], per_device={SECOND: {"depth_mode": "WFOV_2X2BINNED"}}),
+        6.0,
+    ),
+}
+"""Rig files and how long to record, in seconds."""
+
 LEFT = (Cause.CABLE_PULLED, Cause.FREE_CLOCK)
 NOTHING: tuple[Cause, ...] = ()
 
@@ -48,6 +62,9 @@ class Case:
     """Any of these is right as the first diagnosis; empty: nothing that recordings of stamps hold can show it."""
     rig: str = CHAIN
     seconds: float = 5.0
+    scene: SceneName = SceneName.DARK
+    """Where nothing is to be seen pictures cost nothing, and times are the same."""
+    fps: int = 30
 
     @property
     def kind(self) -> FaultKind:
@@ -81,28 +98,41 @@ CASES = [
     Case(f"old_firmware:{FIRST}", (Cause.FIRMWARE_UNEQUAL,)),
     Case("trigger_rate=0.01", (Cause.TRIGGER_RATE,), TRIGGERED),
     Case("trigger_rate=-0.02", (Cause.TRIGGER_RATE,), TRIGGERED),
-    # These change pictures, or nothing that is recorded: a device bridges a missing pulse by itself.
+    # A device bridges a missing pulse by itself; only when they stay away do the devices part.
     Case("trigger_misses=0.05", NOTHING, TRIGGERED),
-    Case(f"dark_exposure:{FIRST}", NOTHING),
-    Case(f"camera_bumped@2s:{FIRST}", NOTHING),
-    Case(f"lens_covered@2s:{FIRST}", NOTHING),
+    Case("trigger_misses@2s=1", (Cause.TRIGGER_GAPS, Cause.CABLE_PULLED), TRIGGERED, seconds=9.0),
+    Case(f"dark_exposure:{FIRST}", (Cause.DARK_EXPOSURE,), seconds=8.0, scene=SceneName.WALKER, fps=5),
+    Case(f"camera_bumped@4s:{FIRST}=2", (Cause.CAMERA_BUMPED,), seconds=8.0, scene=SceneName.WALKER, fps=5),
+    Case(f"lens_covered@4s:{FIRST}", (Cause.LENS_COVERED,), seconds=8.0, scene=SceneName.EMPTY_ROOM, fps=5),
 ]
 
 PAIRS = [
     ((f"cable_pulled@2s:{FIRST}", f"usb_starved:{SECOND}=0.4"), (Cause.CABLE_PULLED, Cause.USB_STARVATION)),
     ((f"old_firmware:{FIRST}", f"burst_drops@2s-2.5s:{SECOND}"), (Cause.FIRMWARE_UNEQUAL, Cause.BURST_DROPS)),
     ((f"auto_exposure:{SECOND}", f"usb_unplugged@3s:{FIRST}"), (Cause.AUTO_EXPOSURE, Cause.DEVICE_UNPLUGGED)),
+    ((f"auto_exposure:{MASTER}", f"free_running:{FIRST}=60"), (Cause.AUTO_EXPOSURE, Cause.FREE_CLOCK)),
+    ((f"wrong_exposure@2s:{FIRST}=500", f"dead_port@3s:{SECOND}=60"), (Cause.EXPOSURE_CHANGED, Cause.CABLE_PULLED)),
+    ((f"usb_starved:{MASTER}=0.3", f"wrong_jack@2s:{SECOND}"), (Cause.USB_STARVATION, Cause.CABLE_PULLED)),
+    ((f"usb_unplugged@2s:{SECOND}", f"random_drops:{FIRST}=0.2"), (Cause.DEVICE_UNPLUGGED, Cause.RANDOM_DROPS)),
     ((f"starts_late:{FIRST}=1", f"random_drops:{SECOND}=0.06"), (Cause.STARTED_LATE, Cause.RANDOM_DROPS)),
 ]
 
 
 def certificate(
-    folder: Path, faults: Sequence[str], *, rig: str = CHAIN, seconds: float = 5.0, seed: int = 0, devices: int = 3
+    folder: Path,
+    faults: Sequence[str],
+    *,
+    rig: str = CHAIN,
+    seconds: float = 5.0,
+    seed: int = 0,
+    devices: int = 3,
+    scene: SceneName = SceneName.DARK,
+    fps: int = 30,
 ) -> Report:
     """Records a take with these faults, forgets everything but the folder, and judges it."""
-    toml = rig_toml(devices, wiring=WIRINGS[rig])
+    toml = rig_toml(devices, {"camera_fps": fps}, wiring=WIRINGS[rig])
     parsed = parse_rig(toml)
-    scenario = Scenario(scene=SceneName.DARK, seed=seed, faults=tuple(map(parse_fault, faults)))
+    scenario = Scenario(scene=scene, seed=seed, faults=tuple(map(parse_fault, faults)))
     with open_backend("sim", parsed, scenario=scenario) as backend:
         try:
             record_take(make_plan(parsed), backend, folder, rig_toml=toml, seconds=seconds)
@@ -112,6 +142,12 @@ def certificate(
     return verify_session(folder)
 
 
+def certificate_of(case: Case, folder: Path, seed: int) -> Report:
+    return certificate(
+        folder, [case.fault], rig=case.rig, seconds=case.seconds, seed=seed, scene=case.scene, fps=case.fps
+    )
+
+
 def named(report: Report) -> Cause | None:
     return report.diagnoses[0].cause if report.diagnoses else None
 
@@ -119,7 +155,7 @@ def named(report: Report) -> Cause | None:
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fault}-{case.rig}")
 def test_a_single_fault_is_named_from_the_files_alone(tmp_path: Path, case: Case, seed: int):
-    report = certificate(tmp_path / "take", [case.fault], rig=case.rig, seconds=case.seconds, seed=seed)
+    report = certificate_of(case, tmp_path / "take", seed)
     if case.causes:
         assert named(report) in case.causes, [d.summary for d in report.diagnoses]
     else:
@@ -155,6 +191,40 @@ def test_a_freed_device_with_perfect_stamps_is_found_by_its_arrivals(tmp_path: P
     assert (report.max_error_usec or 0) < 60
 
 
+@pytest.mark.parametrize("number", range(int(os.environ.get("GENLOCK_MORE_RIGS", "2"))))
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_faults_are_named_on_other_rigs_at_other_times(tmp_path: Path, shape: str, number: int):
+    """Frame rates, roles and numbers of devices that the table does not have; times and amounts from a seed."""
+    random = Random(f"{shape} {number}")
+    toml, seconds = SHAPES[shape]
+    serial = random.choice([FIRST, SECOND])
+    at_sec = round(random.uniform(0.35, 0.5) * seconds, 2)
+    ppm = random.choice([-1, 1]) * random.uniform(40, 120)
+    text, causes = random.choice(
+        [
+            (f"cable_pulled@{at_sec}s:{serial}", LEFT),
+            (f"dead_port@{at_sec}s:{serial}={ppm:.1f}", LEFT),
+            (f"usb_unplugged@{at_sec}s:{serial}", (Cause.DEVICE_UNPLUGGED,)),
+            (f"random_drops:{serial}={random.uniform(0.1, 0.3):.2f}", (Cause.RANDOM_DROPS, Cause.BURST_DROPS)),
+            (f"burst_drops@{at_sec}-{at_sec + 1.4:.2f}s:{serial}", (Cause.BURST_DROPS,)),
+            (f"starts_late:{serial}={random.uniform(2.5, 3.5):.2f}", (Cause.STARTED_LATE,)),
+        ]
+    )
+    parsed = parse_rig(toml)
+    scenario = Scenario(scene=SceneName.DARK, seed=number, faults=(parse_fault(text),))
+    with open_backend("sim", parsed, scenario=scenario) as backend:
+        record_take(make_plan(parsed), backend, tmp_path / "take", rig_toml=toml, seconds=seconds)
+    report = verify_session(tmp_path / "take")
+    assert named(report) in causes, (text, [d.summary for d in report.diagnoses])
+
+
+def test_a_triggered_rig_does_not_wait_for_ever_for_the_device_that_hears_nothing(tmp_path: Path):
+    """Others hear the pulses, so the generator runs; only a rig that is silent as a whole waits for its button."""
+    report = certificate(tmp_path / "take", [f"dead_port:{SECOND}"], rig=TRIGGERED)
+    assert named(report) is Cause.NO_PULSE
+    assert max(device.captures for device in report.devices) < 12 * 30
+
+
 def test_every_kind_of_fault_is_in_the_matrix():
     assert {case.kind for case in CASES} == set(FAULT_KINDS)
 
@@ -167,7 +237,7 @@ def print_matrix(seeds: int) -> None:
     for case in CASES:
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
-                report = certificate(Path(folder) / "take", [case.fault], rig=case.rig, seconds=case.seconds, seed=seed)
+                report = certificate_of(case, Path(folder) / "take", seed)
             found = named(report)
             key = f"`{case.fault}` ({case.rig})"
             counts.setdefault(key, Counter())[found.value if found else "nothing"] += 1

@@ -137,5 +137,27 @@ def test_extrinsics_that_do_not_fit_are_wrong_usage(
 ):
     bad = tmp_path / "bad.json"
     bad.write_text(content)
-    assert run(["fuse", str(take / "take"), "--extrinsics", str(bad), "-o", str(tmp_path / "out"), "--json"]) == 2
+    assert (
+        run(
+            [
+                "fuse",
+                str(take / "take"),
+                "--extrinsics",
+                str(bad),
+                "--cloud",
+                "ply",
+                "-o",
+                str(tmp_path / "out"),
+                "--json",
+            ]
+        )
+        == 2
+    )
     assert says in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_fusing_nothing_is_wrong_usage(take: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["fuse", str(take / "take"), "--extrinsics", str(take / "extrinsics.json"), "-o", str(tmp_path / "out")]
+    assert run([*command, "--json"]) == 2
+    assert "--fill SERIAL" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert not (tmp_path / "out").exists()

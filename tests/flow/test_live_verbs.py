@@ -9,6 +9,7 @@ import pytest
 from genlock.cli.main import run
 from genlock.devices import Backend, open_backend
 from genlock.devices.scenario import Scenario, SceneName, parse_fault
+from genlock.errors import UnreadableInputError
 from genlock.plan import make_plan
 from genlock.rig import Rig, parse_rig
 from genlock.session import FinishReason, LossPolicy, SessionStatus
@@ -18,6 +19,7 @@ from genlock.workflows.compare import compare_takes
 from genlock.workflows.interference import Agreement, PairResult, measure_interference
 from genlock.workflows.monitor import monitor_rig, status_json
 from genlock.workflows.record import record_take
+from genlock.workflows.simulate import apply_live_fault
 
 MASTER, FIRST, SECOND, THIRD = (f"{number:012d}" for number in range(1, 5))
 
@@ -196,3 +198,31 @@ def test_lasers_at_one_time_are_seen_to_disturb_each_other():
     pair = interference_of(rig_toml(2, per_device=PINNED) + '[plan]\noverlap = "none"\n')
     assert pair.gap_usec == -125
     assert pair.agreement is Agreement.DISTURBED_AS_PLANNED
+
+
+def test_devices_that_see_nothing_are_not_called_clear():
+    rig = parse_rig(rig_toml(2))
+    with opened(rig) as backend:
+        result = measure_interference(make_plan(rig), backend)
+    assert [pair.agreement for pair in result.pairs] == [Agreement.NOT_JUDGED]
+    assert [finding.code for finding in result.findings] == ["session.interference_not_judged"]
+
+
+def test_faults_can_be_caused_and_ended_while_a_rig_is_watched():
+    rig = parse_rig(rig_toml(3))
+    seen: list[str] = []
+    with opened(rig) as backend:
+
+        def act(status: SessionStatus) -> None:
+            seen.append(status.devices[SECOND].health.state.value)
+            if len(seen) == 4:
+                assert apply_live_fault(backend, rig, f"cable_pulled:{SECOND}").startswith("caused cable_pulled")
+            if len(seen) == 8:
+                apply_live_fault(backend, rig, f"-cable_pulled:{SECOND}")
+
+        result = monitor_rig(make_plan(rig), backend, seconds=11, on_status=act)
+        with pytest.raises(UnreadableInputError, match="no device 000000000009"):
+            apply_live_fault(backend, rig, "cable_pulled:000000000009")
+    assert seen[:4].count("locked") >= 2 and "lost" in seen[4:8]
+    assert "lost" not in seen[-2:]
+    assert any(f.code == "session.sync_lost" for f in result.findings)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genlock.devices import open_backend
-from genlock.errors import UnworkablePlanError
+from genlock.errors import RigError, UnworkablePlanError
 from genlock.plan import make_plan
 from genlock.recording import RecordedSession, SessionFolder, SessionState
 from genlock.rig import parse_rig
@@ -67,3 +67,10 @@ def test_a_host_without_devices_is_told_before_anything_starts(tmp_path: Path):
     with open_backend("sim", rig) as backend, pytest.raises(UnworkablePlanError, match="pc-1, pc-2"):
         record_take(make_plan(rig), backend, tmp_path / "take", rig_toml=toml, seconds=1, host="pc-3")
     assert not (tmp_path / "take").exists()
+
+
+def test_a_host_that_waited_in_vain_says_how_long_it_really_waited(tmp_path: Path):
+    toml = two_hosts()
+    rig = parse_rig(toml)
+    with open_backend("sim", rig) as backend, pytest.raises(RigError, match="within 3600 s of the last start"):
+        record_take(make_plan(rig), backend, tmp_path / "pc-2", rig_toml=toml, seconds=1, host="pc-2")

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CODE = re.compile(r"""["'](?:rig|plan|session|recording|verify|sim|preflight|calibrate|fuse)\.([a-z0-9_]+)["']""")
+CODE = re.compile(
+    r"""["'](?:rig|plan|devices|session|recording|verify|sim|preflight|calibrate|fuse)\.([a-z0-9_]+)["']"""
+)
 HEADING = re.compile(r"^### `([a-z0-9_]+\.[a-z0-9_]+)`", re.MULTILINE)
 
 

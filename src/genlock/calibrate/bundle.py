@@ -9,7 +9,7 @@ itself is rigid and known. A residual is a corner's pixel less where its camera'
 Derivatives are analytic. Boards meet only cameras, so the normal equations have a block diagonal part that is folded
 away (Schur complement): what is left to solve has six unknowns a camera. A step is kept when it lowers the cost
 (Levenberg and Marquardt). Far-off corners count less (soft L1: rho = 2 s^2 (sqrt(1 + r^2 / s^2) - 1), r the length of
-a corner's residual, by reweighting).
+a corner's residual, by reweighting). Lenses are kept, or refined near what was given (``lens``).
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.calibrate.lens import LENS_UNKNOWNS, adjusted, lens_derivatives
 from genlock.calibrate.observations import Observations
-from genlock.geometry import derivative_by_rotation, project_with_derivatives, rotation_from_vector
+from genlock.geometry import CameraModel, derivative_by_rotation, project_with_derivatives, rotation_from_vector
 
-__all__ = ["Solution", "residuals_px", "solve_bundle"]
+__all__ = ["Solution", "lenses_of", "residuals_px", "solve_bundle"]
 
 Array = NDArray[np.float64]
 
 _MAX_STEPS = 60
-_CONVERGED_RATIO = 1e-8
+_CONVERGED_RATIO = 1e-6
+"""A step that gains less changes poses by a thousandth of their sigma."""
 _SOFT_PX = 1.0
+_PRIOR_PX = 0.3
+"""What one prior sigma of a lens weighs, against errors of corners: those are found to 0.1 to 0.3 px."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +49,16 @@ class Solution:
     covariance: Array | None = None
     """(6 (C - 1), 6 (C - 1)): of the twists of all cameras but the first, each in its own frame; rad and m."""
     steps: int = 0
+    lens_steps: Array | None = None
+    """(C, 8), by how many prior sigmas each lens was refined; ``None``: lenses as they were given."""
+
+
+def lenses_of(observations: Observations, solution: Solution) -> list[CameraModel]:
+    """The lens of each camera of a solution."""
+    given = [observations.cameras[name] for name in solution.cameras]
+    if solution.lens_steps is None:
+        return given
+    return [adjusted(camera, steps) for camera, steps in zip(given, solution.lens_steps, strict=True)]
 
 
 def residuals_px(observations: Observations, corners_board: Array, solution: Solution) -> Array:
@@ -58,7 +72,7 @@ def solve_bundle(observations: Observations, corners_board: Array, start: Soluti
     Args:
         observations: only of cameras and sets that ``start`` has.
         corners_board: (K, 3), by corner number.
-        start: where to begin; its first camera stays.
+        start: where to begin; its first camera stays. With ``lens_steps`` the lenses are refined too.
     """
     problem = _Problem(observations, corners_board, start)
     now = start
@@ -95,10 +109,14 @@ class _Problem:
         counts = np.diff(self.starts)
         self.camera = np.repeat(self.view_camera, counts)
         self.board = np.repeat(self.view_board, counts)
-        self.parts = [
-            (observations.cameras[name], np.nonzero(self.camera == i)[0]) for i, name in enumerate(solution.cameras)
-        ]
+        self.observations = observations
+        self.rows = [np.nonzero(self.camera == i)[0] for i in range(len(solution.cameras))]
         self.camera_count, self.board_count = len(solution.cameras), len(solution.sets)
+        self.width = 6 if solution.lens_steps is None else 6 + LENS_UNKNOWNS
+        """Unknowns of a camera: its pose, then its lens."""
+        # The first camera's pose holds the frame; its lens is as free as any.
+        self.free = np.arange(6, self.width * self.camera_count)
+        self.pose = (self.width * np.arange(1, self.camera_count)[:, None] + np.arange(6)).ravel()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,54 +126,78 @@ class _Linear:
     residuals: Array  # (N, 2)
     cost: float
     weights: Array  # (N,)
-    by_camera: Array  # (N, 2, 6)
+    by_camera: Array  # (N, 2, W), pose then lens
     by_board: Array  # (N, 2, 6)
+    lens_pull: Array | None
+    """(C, 8), how far the lenses are from the given ones, weighted as the prior wants it."""
 
     def blocks(self, problem: _Problem) -> tuple[Array, Array, Array, Array, Array]:
-        """Normal matrices of cameras (C, 6, 6), boards (B, 6, 6), their mix (B, C, 6, 6), and both gradients."""
+        """Normal matrices of cameras (C, W, W), boards (B, 6, 6), their mix (B, C, 6, W), and both gradients."""
         root = np.sqrt(self.weights)[:, None]
         jacobian = np.concatenate([self.by_camera, self.by_board], axis=2) * root[:, :, None]
         residual = self.residuals * root
-        cameras, boards = problem.camera_count, problem.board_count
-        H_c, H_b = np.zeros((cameras, 6, 6)), np.zeros((boards, 6, 6))
-        H_bc = np.zeros((boards, cameras, 6, 6))
-        g_c, g_b = np.zeros((cameras, 6)), np.zeros((boards, 6))
+        cameras, boards, width = problem.camera_count, problem.board_count, problem.width
+        H_c, H_b = np.zeros((cameras, width, width)), np.zeros((boards, 6, 6))
+        H_bc = np.zeros((boards, cameras, 6, width))
+        g_c, g_b = np.zeros((cameras, width)), np.zeros((boards, 6))
         for number, (c, b) in enumerate(zip(problem.view_camera, problem.view_board, strict=True)):
             part = slice(problem.starts[number], problem.starts[number + 1])
-            J = jacobian[part].reshape(-1, 12)
+            J = jacobian[part].reshape(-1, width + 6)
             normal, gradient = J.T @ J, J.T @ residual[part].ravel()
-            H_c[c] += normal[:6, :6]
-            H_b[b] += normal[6:, 6:]
-            H_bc[b, c] += normal[6:, :6]
-            g_c[c] += gradient[:6]
-            g_b[b] += gradient[6:]
+            H_c[c] += normal[:width, :width]
+            H_b[b] += normal[width:, width:]
+            H_bc[b, c] += normal[width:, :width]
+            g_c[c] += gradient[:width]
+            g_b[b] += gradient[width:]
+        if self.lens_pull is not None:
+            lens = np.arange(6, width)
+            H_c[:, lens, lens] += _PRIOR_PX**2
+            g_c[:, lens] += self.lens_pull
         return H_c, H_b, H_bc, g_c, g_b
 
     def step(self, problem: _Problem, damping: float) -> tuple[Array, Array]:
-        """Twists of cameras (C, 6), the first one's zero, and of boards (B, 6)."""
+        """Changes of cameras (C, W), the first one's pose stays, and twists of boards (B, 6)."""
         H_c, H_b, H_bc, g_c, g_b = self.blocks(problem)
         H_b = _damped(H_b, damping)
         H_b_inverse = np.linalg.inv(H_b)
-        folded = H_b_inverse[:, None] @ H_bc  # (B, C, 6, 6)
+        folded = H_b_inverse[:, None] @ H_bc  # (B, C, 6, W)
         reduced, gradient = _reduce(_damped(H_c, damping), H_bc, folded, g_c, g_b)
-        size = 6 * problem.camera_count
-        twist_c = np.zeros((problem.camera_count, 6))
-        if problem.camera_count > 1:
-            twist_c[1:] = -np.linalg.solve(reduced[6:, 6:], gradient[6:size]).reshape(-1, 6)
-        twist_b = -(H_b_inverse @ g_b[:, :, None])[:, :, 0] - np.einsum("bcij,cj->bi", folded, twist_c)
-        return twist_c, twist_b
+        change = np.zeros(problem.camera_count * problem.width)
+        free = problem.free
+        change[free] = -np.linalg.solve(reduced[np.ix_(free, free)], gradient[free])
+        change_c = change.reshape(problem.camera_count, problem.width)
+        twist_b = -(H_b_inverse @ g_b[:, :, None])[:, :, 0] - np.einsum("bcij,cj->bi", folded, change_c)
+        return change_c, twist_b
 
     def covariance(self, problem: _Problem) -> Array:
-        """Of the cameras' twists, boards taken into account; scaled by what the residuals themselves show."""
+        """Of the cameras' twists, boards and lenses taken into account; scaled by what the residuals show."""
         H_c, H_b, H_bc, g_c, g_b = self.blocks(problem)
         H_b = _damped(H_b, 1e-12)
         folded = np.linalg.inv(H_b)[:, None] @ H_bc
         reduced, _ = _reduce(H_c, H_bc, folded, g_c, g_b)
-        unknowns = 6 * (problem.camera_count - 1 + problem.board_count)
+        unknowns = len(problem.free) + 6 * problem.board_count
         freedom = max(2 * len(self.residuals) - unknowns, 1)
         # The variance of one coordinate, from the corners' weighted squares (sandwich with a nearly constant weight).
         variance = float((self.weights[:, None] * self.residuals**2).sum() / self.weights.mean() / freedom)
-        return np.asarray(np.linalg.pinv(reduced[6:, 6:]) * self.weights.mean() * variance)
+        bread = np.linalg.pinv(reduced[np.ix_(problem.free, problem.free)])
+        pose = np.searchsorted(problem.free, problem.pose)
+        if not len(pose):
+            return np.zeros((0, 0))
+        independent = (bread * self.weights.mean() * variance)[np.ix_(pose, pose)]
+        scores = self._scores(problem)[:, problem.free]
+        by_set = (bread @ (scores.T @ scores) @ bread)[np.ix_(pose, pose)] * len(scores) / max(len(scores) - 1, 1)
+        # Errors that corners of a set share (it moved while rows were read, it is bent) do not average out within it.
+        # Spread between sets shows them; where there are none it is the smaller one, for boards fit their own sets.
+        shared = float(np.mean(np.diag(by_set) / np.maximum(np.diag(independent), 1e-30)))
+        return np.asarray(independent * max(shared, 1.0))
+
+    def _scores(self, problem: _Problem) -> Array:
+        """(B, C W): how each set by itself pulls at the cameras. At the solution they cancel out."""
+        pulls = np.einsum("nki,nk->ni", self.by_camera, self.residuals * self.weights[:, None])
+        by_view = np.add.reduceat(pulls, problem.starts[:-1], axis=0)
+        out = np.zeros((problem.board_count, problem.camera_count, problem.width))
+        out[problem.view_board, problem.view_camera] = by_view
+        return out.reshape(problem.board_count, -1)
 
 
 def _linearize(problem: _Problem, solution: Solution) -> _Linear:
@@ -163,48 +205,59 @@ def _linearize(problem: _Problem, solution: Solution) -> _Linear:
     points_ref = np.einsum("nij,nj->ni", R_b[problem.board], problem.points_board) + solution.t_ref_board[problem.board]
     points_cam = np.empty_like(points_ref)
     predicted, by_point = np.empty_like(problem.px), np.empty((len(points_ref), 2, 3))
-    for number, (camera, rows) in enumerate(problem.parts):
+    by_lens = []
+    for number, (camera, rows) in enumerate(zip(lenses_of(problem.observations, solution), problem.rows, strict=True)):
         points_cam[rows] = points_ref[rows] @ R_c[number].T + solution.t_cam_ref[number]
         predicted[rows], by_point[rows] = project_with_derivatives(camera, points_cam[rows])
+        if solution.lens_steps is not None:
+            given = problem.observations.cameras[solution.cameras[number]]
+            by_lens.append(lens_derivatives(camera, given, points_cam[rows]))
     residuals = predicted - problem.px
     R_cam_board = R_c[problem.camera] @ R_b[problem.board]
     by_board_point = by_point @ R_cam_board
     square = (residuals**2).sum(axis=1) / _SOFT_PX**2
+    by_camera = np.empty((len(residuals), 2, problem.width))
+    by_camera[:, :, :3], by_camera[:, :, 3:6] = derivative_by_rotation(points_cam, by_point), by_point
+    for rows, derivatives in zip(problem.rows, by_lens, strict=False):
+        by_camera[rows, :, 6:] = derivatives
+    lens_cost = 0.0 if solution.lens_steps is None else _PRIOR_PX**2 * float((solution.lens_steps**2).sum())
     return _Linear(
         residuals=residuals,
-        cost=float((2 * _SOFT_PX**2 * (np.sqrt(1 + square) - 1)).sum()),
+        cost=float((2 * _SOFT_PX**2 * (np.sqrt(1 + square) - 1)).sum()) + lens_cost,
         weights=1 / np.sqrt(1 + square),
-        by_camera=np.concatenate([derivative_by_rotation(points_cam, by_point), by_point], axis=2),
+        by_camera=by_camera,
         by_board=np.concatenate([derivative_by_rotation(problem.points_board, by_board_point), by_board_point], axis=2),
+        lens_pull=None if solution.lens_steps is None else _PRIOR_PX**2 * solution.lens_steps,
     )
 
 
 def _damped(blocks: Array, damping: float) -> Array:
     """Each block with its diagonal enlarged; a hair of its own for boards that hardly any corner holds."""
     out = blocks.copy()
-    diagonal = np.arange(6)
+    diagonal = np.arange(blocks.shape[1])
     out[:, diagonal, diagonal] *= 1 + damping
     out[:, diagonal, diagonal] += 1e-9
     return out
 
 
 def _reduce(H_c: Array, H_bc: Array, folded: Array, g_c: Array, g_b: Array) -> tuple[Array, Array]:
-    """The cameras' equations with the boards folded away: (6 C, 6 C) and (6 C,)."""
-    boards, cameras = H_bc.shape[:2]
-    tall = H_bc.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * 6)
-    tall_folded = folded.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * 6)
+    """The cameras' equations with the boards folded away: (W C, W C) and (W C,)."""
+    boards, cameras, _, width = H_bc.shape
+    tall = H_bc.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * width)
+    tall_folded = folded.transpose(0, 2, 1, 3).reshape(boards * 6, cameras * width)
     reduced = -tall.T @ tall_folded
     for c in range(cameras):
-        reduced[6 * c : 6 * c + 6, 6 * c : 6 * c + 6] += H_c[c]
+        reduced[width * c : width * (c + 1), width * c : width * (c + 1)] += H_c[c]
     return reduced, g_c.ravel() - tall_folded.T @ g_b.ravel()
 
 
-def _moved(solution: Solution, twist_c: Array, twist_b: Array) -> Solution:
-    turn_c, turn_b = rotation_from_vector(twist_c[:, :3]), rotation_from_vector(twist_b[:, :3])
+def _moved(solution: Solution, change_c: Array, twist_b: Array) -> Solution:
+    turn_c, turn_b = rotation_from_vector(change_c[:, :3]), rotation_from_vector(twist_b[:, :3])
     return replace(
         solution,
         R_cam_ref=turn_c @ solution.R_cam_ref,
-        t_cam_ref=(turn_c @ solution.t_cam_ref[:, :, None])[:, :, 0] + twist_c[:, 3:],
+        t_cam_ref=(turn_c @ solution.t_cam_ref[:, :, None])[:, :, 0] + change_c[:, 3:6],
         R_ref_board=solution.R_ref_board @ turn_b,
         t_ref_board=solution.t_ref_board + (solution.R_ref_board @ twist_b[:, 3:, None])[:, :, 0],
+        lens_steps=None if solution.lens_steps is None else solution.lens_steps + change_c[:, 6:],
     )

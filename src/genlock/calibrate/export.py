@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.calibrate.polynomial import polynomial_lens
 from genlock.geometry import CameraModel, Pose
 
-__all__ = ["EXPORTS", "PlacedCamera", "export_cameras"]
+__all__ = ["EXPORTS", "PlacedCamera", "export_cameras", "lenses_toml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def _opencv_matrix(name: str, values: NDArray[np.float64]) -> list[str]:
 def _colmap(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
     """COLMAP's text model: FULL_OPENCV, ``T_cam_world`` as qw qx qy qz tx ty tz, one image a camera, no points.
 
-    COLMAP's pixel centres lie at halves: cx and cy are half a pixel larger. Source: colmap.github.io, "Output format".
+    The cameras are one rig, of which the first is the reference, and the images one frame of it: ``sensor_from_rig`` is
+    ``T_cam_first``, ``rig_from_world`` is ``T_first_world``. COLMAP's pixel centres lie at halves: cx and cy are half a
+    pixel larger. Source: colmap.github.io, "Output format".
     """
     lens, images = ["# CAMERA_ID, MODEL, WIDTH, HEIGHT, fx fy cx cy k1 k2 p1 p2 k3 k4 k5 k6"], []
     images.append("# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME")
@@ -87,7 +90,17 @@ def _colmap(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         lens.append(f"{number} FULL_OPENCV {m.width_px} {m.height_px} {_numbers(parameters)}")
         pose = [*T_cam_world.rotation_wxyz, *T_cam_world.translation_m]
         images += [f"{number} {_numbers(pose)} {number} {camera.name}.png", ""]
+    T_first_world = cameras[0].T_world_cam.inverse()
+    sensors, data = ["CAMERA 1"], [f"CAMERA {number} {number}" for number in range(1, len(cameras) + 1)]
+    for number, camera in enumerate(cameras[1:], start=2):
+        T_cam_first = camera.T_world_cam.inverse() @ cameras[0].T_world_cam
+        sensors.append(f"CAMERA {number} 1 {_numbers([*T_cam_first.rotation_wxyz, *T_cam_first.translation_m])}")
+    pose = [*T_first_world.rotation_wxyz, *T_first_world.translation_m]
     return {
+        "rigs.txt": "# RIG_ID, NUM_SENSORS, REF_SENSOR, SENSORS[] (TYPE, ID, HAS_POSE, SENSOR_FROM_RIG)\n"
+        f"1 {len(cameras)} {' '.join(sensors)}\n",
+        "frames.txt": "# FRAME_ID, RIG_ID, RIG_FROM_WORLD, NUM_DATA_IDS, DATA_IDS[] (TYPE, SENSOR_ID, IMAGE_ID)\n"
+        f"1 1 {_numbers(pose)} {len(cameras)} {' '.join(data)}\n",
         "cameras.txt": "\n".join(lens) + "\n",
         "images.txt": "\n".join(images) + "\n",
         "points3D.txt": "# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[]\n",
@@ -97,20 +110,22 @@ def _colmap(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
 def _nerfstudio(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
     """``transforms.json``: ``T_world_cam`` of a camera whose y is up and whose z looks backwards (OpenGL).
 
-    Source: docs.nerf.studio, "Data conventions". Its OPENCV model ends at k4; k5 and k6 ride along unread.
+    Source: docs.nerf.studio, "Data conventions". Its OPENCV model is a polynomial of four radial terms, no fraction:
+    the lens is fitted.
     """
     frames = []
     for camera in cameras:
         matrix = np.eye(4)
         matrix[:3, :3] = camera.T_world_cam.rotation @ np.diag([1.0, -1.0, -1.0])
         matrix[:3, 3] = camera.T_world_cam.translation_m
-        m = camera.model
+        m, lens = camera.model, polynomial_lens(camera.model, 4)
+        k1, k2, k3, k4 = lens.radial
         frames.append(
             {
                 "file_path": f"images/{camera.name}.png", "transform_matrix": matrix.tolist(),
                 "w": m.width_px, "h": m.height_px, "fl_x": m.fx_px, "fl_y": m.fy_px,
                 "cx": m.cx_px + 0.5, "cy": m.cy_px + 0.5,
-                "k1": m.k1, "k2": m.k2, "k3": m.k3, "k4": m.k4, "k5": m.k5, "k6": m.k6, "p1": m.p1, "p2": m.p2,
+                "k1": k1, "k2": k2, "k3": k3, "k4": k4, "p1": lens.p1, "p2": lens.p2,
             }
         )  # fmt: skip
     return {"transforms.json": json.dumps({"camera_model": "OPENCV", "frames": frames}, indent=2) + "\n"}
@@ -130,15 +145,26 @@ def _toml(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
     return {"camera_array.toml": "\n".join(blocks)}
 
 
+def lenses_toml(lenses: Mapping[str, CameraModel]) -> str:
+    """Lenses alone, in the same TOML: what ``--intrinsics`` reads."""
+    placed = [PlacedCamera(name, model, Pose.identity("world", name)) for name, model in lenses.items()]
+    return _toml(placed)["camera_array.toml"]
+
+
 def _kalibr(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
-    """``camchain.yaml``: each camera's ``T_cn_cnm1``, from the camera before it. Its radtan lens ends at p2."""
+    """``camchain.yaml``: each camera's ``T_cn_cnm1``, from the camera before it.
+
+    Its radtan lens is a polynomial of two radial terms: the lens is fitted, and a comment says how well. Source: the
+    Kalibr wiki, "Yaml formats" and "Supported models".
+    """
     lines = []
     for number, camera in enumerate(cameras):
-        m = camera.model
+        m, lens = camera.model, polynomial_lens(camera.model, 2)
+        lines += [f"# camera {camera.name}: radtan misplaces no pixel by more than {lens.max_error_px:.2f} px"]
         lines += [f"cam{number}:", "  camera_model: pinhole", "  distortion_model: radtan"]
         lines += [
             f"  intrinsics: [{m.fx_px:.12g}, {m.fy_px:.12g}, {m.cx_px:.12g}, {m.cy_px:.12g}]",
-            f"  distortion_coeffs: [{m.k1:.12g}, {m.k2:.12g}, {m.p1:.12g}, {m.p2:.12g}]",
+            f"  distortion_coeffs: [{lens.radial[0]:.12g}, {lens.radial[1]:.12g}, {lens.p1:.12g}, {lens.p2:.12g}]",
             f"  resolution: [{m.width_px}, {m.height_px}]",
             f"  rostopic: /{camera.name}/image_raw",
         ]

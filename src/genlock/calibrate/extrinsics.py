@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genlock.calibrate.bundle import Solution
-from genlock.geometry import WORLD, Pose, PoseSigma, RigExtrinsics, device_frame, renamed
+from genlock.geometry import Pose, PoseSigma, RigExtrinsics, device_frame, renamed
 
-__all__ = ["extrinsics_of", "on_board", "sigmas_of"]
+__all__ = ["extrinsics_of", "sigmas_of"]
 
 
 def extrinsics_of(solution: Solution, T_cam_device: Mapping[str, Pose], T_world_ref: Pose, world: str) -> RigExtrinsics:
@@ -39,17 +38,3 @@ def sigmas_of(solution: Solution) -> dict[str, PoseSigma]:
             turn_rad, shift_m = (float(np.sqrt(np.linalg.eigvalsh(block[s, s])[-1])) for s in (slice(3), slice(3, 6)))
             sigmas[camera] = PoseSigma(1000 * shift_m, float(np.degrees(turn_rad)))
     return sigmas
-
-
-def on_board(solution: Solution, set_index: int, middle_board: NDArray[np.float64]) -> Pose:
-    """``T_world_ref`` of a world that stands on the board of one set: z up out of its print, the middle at its origin.
-
-    Lay the board on the floor for that set. Raises ``ValueError`` when that set was not used.
-    """
-    if set_index not in solution.sets:
-        raise ValueError(f"set {set_index} was not used; these were: {', '.join(map(str, solution.sets))}")
-    number = solution.sets.index(set_index)
-    T_ref_board = Pose("ref", "board", solution.R_ref_board[number], solution.t_ref_board[number])
-    # The board's z goes into it and its y down the page; the world's z comes out and its y goes up.
-    flip = np.diag([1.0, -1.0, -1.0])
-    return Pose(WORLD, "board", flip, -flip @ middle_board) @ T_ref_board.inverse()

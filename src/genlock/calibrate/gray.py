@@ -9,20 +9,11 @@ from genlock.capture import Image
 from genlock.k4a import ImageFormat
 from genlock.pixels import to_rgb
 
-__all__ = ["gray_image", "is_dark"]
+__all__ = ["gray_image"]
 
 GrayImage = NDArray[np.uint8]  # (H, W)
 
 _WEIGHTS = np.array([77, 150, 29], dtype=np.uint16)  # BT.601, in 256ths
-
-
-_DARK_LEVEL = 12
-"""An image whose brightest hundredth lies below this shows nothing: a cap on the lens, a lost exposure."""
-
-
-def is_dark(gray: GrayImage) -> bool:
-    """Whether the image shows nothing at all."""
-    return bool(np.quantile(gray[::4, ::4], 0.99) < _DARK_LEVEL)
 
 
 def gray_image(image: Image) -> GrayImage:

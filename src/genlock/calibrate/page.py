@@ -37,7 +37,8 @@ def report_html(report: CalibrationReport, solved: Solved | None) -> str:
         parts.append(f" World: {escape(report.extrinsics.world)}.")
     if report.held_out_rms_px is not None:
         parts.append(
-            f"</p><p>On sets that it had not seen: <b>{report.held_out_rms_px:.3f} px</b>; neighbouring corners off by "
+            f"</p><p>On sets that it had not seen: <b>{report.held_out_rms_px:.3f} px</b>, "
+            f"<b>{report.held_out_mm:.2f} mm</b> at the board; neighbouring corners off by "
             f"<b>{report.edge_rms_mm:.2f} mm</b>, corners off the rigid board by <b>{report.rigid_rms_mm:.2f} mm</b> "
             "(all RMS)."
         )

@@ -7,7 +7,6 @@ is a spanning tree of the best pairs.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,10 +14,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.calibrate.boardpose import BoardPose, board_poses
+from genlock.calibrate.boardpose import BoardPoses, board_poses, rms_by_view
 from genlock.calibrate.observations import Observations
 
-__all__ = ["Pair", "RoughPoses", "rough_poses"]
+__all__ = ["Pair", "RoughPoses", "rough_poses", "view_poses"]
 
 _PROPOSALS = 8
 _JUDGES = 8
@@ -55,71 +54,99 @@ class RoughPoses:
     """Cameras that hang together, largest group first; one group when all do. Cameras that saw nothing stand alone."""
 
 
-def rough_poses(observations: Observations, corners_board: NDArray[np.float64]) -> RoughPoses:
+def view_poses(observations: Observations, corners_board: NDArray[np.float64]) -> BoardPoses:
+    """What every view by itself says of where the board is, by the view's number."""
+    count = len(observations.views)
+    T, rms_px = np.tile(np.eye(4), (count, 2, 1, 1)), np.full((count, 2), np.inf)
+    for camera, model in observations.cameras.items():
+        numbers = np.array([i for i, view in enumerate(observations.views) if view.camera == camera], dtype=np.int64)
+        rows, starts = _rows_of(observations, numbers)
+        poses = board_poses(model, corners_board[observations.corners[rows]], observations.px[rows], starts)
+        T[numbers], rms_px[numbers] = poses.T_cam_board, poses.rms_px
+    return BoardPoses(T, rms_px)
+
+
+def rough_poses(
+    observations: Observations, corners_board: NDArray[np.float64], poses: BoardPoses | None = None
+) -> RoughPoses:
     """Poses of cameras and boards good enough to begin with.
 
     Args:
         observations: of one board.
         corners_board: (K, 3), by corner number.
+        poses: ``view_poses`` of these observations, where they are known already.
     """
-    seen: dict[str, dict[int, _SeenBoard]] = defaultdict(dict)
-    for number, view in enumerate(observations.views):
-        part = observations.corners_of(number)
-        corners, px = corners_board[observations.corners[part]], observations.px[part]
-        poses = board_poses(observations.cameras[view.camera], corners, px)
-        if poses:
-            seen[view.camera][view.set_index] = _SeenBoard(corners, px, tuple(_matrix(p) for p in poses))
+    scene = _Scene(observations, corners_board, poses or view_poses(observations, corners_board))
     pairs = []
     for first, second in combinations(observations.cameras, 2):
-        common = sorted(seen[first].keys() & seen[second].keys())
+        common = sorted(scene.views[first].keys() & scene.views[second].keys())
         if common:
-            pairs.append(_pair(observations, seen, first, second, common))
-    groups, T_cam_ref = _join(tuple(observations.cameras), pairs, {name: len(views) for name, views in seen.items()})
-    return RoughPoses(T_cam_ref, _boards(observations, seen, T_cam_ref), tuple(pairs), groups)
+            pairs.append(_pair(scene, first, second, common))
+    views = {name: len(by_set) for name, by_set in scene.views.items()}
+    groups, T_cam_ref = _join(tuple(observations.cameras), pairs, views)
+    return RoughPoses(T_cam_ref, _boards(scene, T_cam_ref), tuple(pairs), groups)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _SeenBoard:
-    corners_board: NDArray[np.float64]  # (N, 3)
-    px: NDArray[np.float64]  # (N, 2)
-    T_cam_board: tuple[Matrix, ...]  # one or two answers
+class _Scene:
+    """Observations with what each view says of the board."""
+
+    def __init__(self, observations: Observations, corners_board: NDArray[np.float64], poses: BoardPoses) -> None:
+        self.observations = observations
+        self.corners_board = corners_board
+        self.poses = poses
+        self.views: dict[str, dict[int, int]] = {name: {} for name in observations.cameras}
+        """View numbers by camera and set, of views that define a pose."""
+        for number, view in enumerate(observations.views):
+            if np.isfinite(poses.rms_px[number, 0]):
+                self.views[view.camera][view.set_index] = number
+
+    def answers(self, view: int) -> NDArray[np.float64]:  # (1 or 2, 4, 4)
+        return np.asarray(self.poses.T_cam_board[view, np.isfinite(self.poses.rms_px[view])])
+
+    def errors_px(self, camera: str, views: NDArray[np.int64], T_cam_board: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(M,): how far boards (M, 4, 4) land from the corners of as many views (M,) of one camera, RMS."""
+        rows, starts = _rows_of(self.observations, views)
+        T = T_cam_board[np.repeat(np.arange(len(views)), np.diff(starts))]
+        board = self.corners_board[self.observations.corners[rows]]
+        points_cam = np.einsum("nij,nj->ni", T[:, :3, :3], board) + T[:, :3, 3]
+        px, is_valid = self.observations.cameras[camera].project(points_cam)
+        rms_px = rms_by_view(px - self.observations.px[rows], starts)
+        # Behind the camera or beyond its lens: as wrong as can be, but still a number.
+        return np.asarray(np.where(np.logical_and.reduceat(is_valid, starts[:-1]), rms_px, 1e4))
 
 
-_Seen = Mapping[str, Mapping[int, _SeenBoard]]
+def _rows_of(observations: Observations, views: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The corners of these views one after the other, and where each begins."""
+    counts = np.diff(observations.starts)[views]
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    rows = np.arange(starts[-1]) + np.repeat(observations.starts[:-1][views] - starts[:-1], counts)
+    return rows, starts
 
 
-def _pair(observations: Observations, seen: _Seen, first: str, second: str, common: Sequence[int]) -> Pair:
-    proposals = [
-        a @ np.linalg.inv(b)
-        for s in _evenly(common, _PROPOSALS)
-        for a in seen[first][s].T_cam_board
-        for b in seen[second][s].T_cam_board
-    ]
-    judges = _evenly(common, _JUDGES)
-    errors = [
-        float(np.median([_landing_error_px(observations, second, seen[first][s], seen[second][s], T) for s in judges]))
-        for T in proposals
-    ]
-    best = int(np.argmin(errors))
-    return Pair((first, second), len(common), proposals[best], errors[best])
-
-
-def _landing_error_px(
-    observations: Observations, second: str, in_first: _SeenBoard, in_second: _SeenBoard, T_first_second: Matrix
-) -> float:
-    T_second_first = np.linalg.inv(T_first_second)
-    return min(
-        _error_px(observations, second, in_second, T_second_first @ T_first_board)
-        for T_first_board in in_first.T_cam_board
+def _pair(scene: _Scene, first: str, second: str, common: Sequence[int]) -> Pair:
+    proposals = np.array(
+        [
+            a @ np.linalg.inv(b)
+            for s in _evenly(common, _PROPOSALS)
+            for a in scene.answers(scene.views[first][s])
+            for b in scene.answers(scene.views[second][s])
+        ]
     )
-
-
-def _error_px(observations: Observations, camera: str, seen: _SeenBoard, T_cam_board: Matrix) -> float:
-    points = seen.corners_board @ T_cam_board[:3, :3].T + T_cam_board[:3, 3]
-    px, is_valid = observations.cameras[camera].project(points)
-    if not is_valid.all():
-        return 1e4  # behind the camera or beyond its lens: as wrong as can be, but still a number
-    return float(np.sqrt(((px - seen.px) ** 2).sum(axis=1).mean()))
+    T_second_first = np.linalg.inv(proposals)
+    judged = [
+        (judge, scene.views[second][s], answer)
+        for judge, s in enumerate(_evenly(common, _JUDGES))
+        for answer in scene.answers(scene.views[first][s])
+    ]
+    T_first_board = np.array([answer for _, _, answer in judged])
+    boards = (T_second_first[:, None] @ T_first_board).reshape(-1, 4, 4)
+    views = np.tile([view for _, view, _ in judged], len(proposals))
+    landed = scene.errors_px(second, views, boards).reshape(len(proposals), -1)
+    # Of a judge's two answers the better one counts.
+    begins = np.unique([judge for judge, _, _ in judged], return_index=True)[1]
+    errors = np.median(np.minimum.reduceat(landed, begins, axis=1), axis=1)
+    best = int(np.argmin(errors))
+    return Pair((first, second), len(common), proposals[best], float(errors[best]))
 
 
 def _join(
@@ -148,31 +175,26 @@ def _join(
     return tuple(tuple(tree) for tree in trees), trees[0] if trees else {}
 
 
-def _boards(observations: Observations, seen: _Seen, T_cam_ref: Mapping[str, Matrix]) -> dict[int, Matrix]:
+def _boards(scene: _Scene, T_cam_ref: Mapping[str, Matrix]) -> dict[int, Matrix]:
     """Each set's board: of what the cameras propose, that which fits all of them best."""
-    by_set: dict[int, list[str]] = defaultdict(list)
-    for camera in T_cam_ref:
-        for set_index in seen.get(camera, {}):
-            by_set[set_index].append(camera)
-    boards = {}
-    for set_index, cameras in by_set.items():
-        proposals = [
-            np.linalg.inv(T_cam_ref[camera]) @ T_cam_board
-            for camera in cameras
-            for T_cam_board in seen[camera][set_index].T_cam_board
-        ]
-        errors = [
-            np.median([_error_px(observations, c, seen[c][set_index], T_cam_ref[c] @ T) for c in cameras])
-            for T in proposals
-        ]
-        boards[set_index] = proposals[int(np.argmin(errors))]
-    return boards
-
-
-def _matrix(pose: BoardPose) -> Matrix:
-    T = np.eye(4)
-    T[:3, :3], T[:3, 3] = pose.rotation, pose.translation_m
-    return T
+    proposals = [
+        (s, np.linalg.inv(T) @ answer)
+        for camera, T in T_cam_ref.items()
+        for s, view in scene.views[camera].items()
+        for answer in scene.answers(view)
+    ]
+    errors = np.full((len(proposals), len(T_cam_ref)), np.nan)
+    for column, (camera, T) in enumerate(T_cam_ref.items()):
+        rows = [row for row, (s, _) in enumerate(proposals) if s in scene.views[camera]]
+        if rows:
+            views = np.array([scene.views[camera][proposals[row][0]] for row in rows])
+            errors[rows, column] = scene.errors_px(camera, views, T @ np.array([proposals[row][1] for row in rows]))
+    fit_px = np.nanmedian(errors, axis=1) if proposals else np.empty(0)
+    best: dict[int, int] = {}
+    for row, (s, _) in enumerate(proposals):
+        if s not in best or fit_px[row] < fit_px[best[s]]:
+            best[s] = row
+    return {s: proposals[row][1] for s, row in sorted(best.items())}
 
 
 def _evenly(items: Sequence[int], count: int) -> Sequence[int]:

@@ -9,31 +9,14 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genlock.calibrate.detect import make_board
-from genlock.calibrate.opencv import load_opencv
-from genlock.targets import Target, TargetKind
+from genlock.targets import Target, draw_target
 
-__all__ = ["draw_target", "target_pdf"]
+__all__ = ["target_pdf"]
 
 _POINTS_PER_M = 72 / 0.0254
 _MARGIN_M = 0.02
 _RULER_M = 0.1
-
-
-def draw_target(target: Target, square_px: int) -> NDArray[np.uint8]:
-    """(H, W) gray: the target without a margin, ``square_px`` a square."""
-    cv2 = load_opencv()
-    if target.kind is TargetKind.CHESSBOARD:
-        row, column = np.mgrid[: target.rows, : target.columns]
-        image = np.where((row + column) % 2 == 0, 0, 255).astype(np.uint8).repeat(square_px, 0).repeat(square_px, 1)
-    else:
-        width_m, height_m = target.size_m
-        size = (round(width_m / target.square_m * square_px), round(height_m / target.square_m * square_px))
-        image = np.asarray(make_board(target).generateImage(size, marginSize=0, borderBits=1))
-        image = cv2.threshold(image, 127, 255, cv2.THRESH_BINARY)[1]
-    return 255 - image if target.is_inverted else image
 
 
 def target_pdf(target: Target, square_px: int = 120) -> bytes:

@@ -6,20 +6,30 @@ training error.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 
+from genlock.calibrate.depthalign import DepthAlignment
 from genlock.calibrate.depthcheck import DepthCheck
-from genlock.calibrate.solve import Solved
+from genlock.calibrate.judging import (
+    Bounds,
+    alignment_findings,
+    connection_findings,
+    depth_findings,
+    lens_findings,
+    quality_findings,
+    rejection_findings,
+    unusable_findings,
+)
+from genlock.calibrate.solve import LensTrial, Solved
 from genlock.findings import Finding, Severity
 from genlock.geometry import RigExtrinsics
 from genlock.targets import Target
 
-__all__ = ["Bounds", "CalibrationReport", "CameraRow", "CalibrationVerdict", "make_report"]
+__all__ = ["CalibrationReport", "CalibrationVerdict", "CameraRow", "make_report"]
 
 _GRID = (8, 6)
 """Coverage counts cells of this grid over the image."""
@@ -33,19 +43,6 @@ class CalibrationVerdict(StrEnum):
     """A bound is broken, or a device is missing."""
     NOT_JUDGED = "not_judged"
     """Too few sets to hold any out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is still accepted."""
-
-    held_out_px: float = 1.0
-    """Corners are found to 0.1 to 0.3 px where the lens model is right; 1 px at 2 m is 3 mm at 720P."""
-    rigid_mm: float = 5.0
-    sigma_mm: float = 5.0
-    sigma_deg: float = 0.2
-    board_size_ratio: float = 0.03
-    """By how much the board may differ from what it was said to be: depth is good to 1 % at 2 m, paper to less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +73,19 @@ class CalibrationReport:
     """``None`` when no two cameras saw the board together."""
     cameras: tuple[CameraRow, ...]
     held_out_rms_px: float | None
+    held_out_mm: float | None
+    """The same, carried from the pixels to the board."""
     edge_rms_mm: float | None
     rigid_rms_mm: float | None
+    single_rms_px: float | None
+    """Where each view has its board to itself: noise and lenses, without poses and clocks."""
     sets_used: int
     findings: tuple[Finding, ...]
     depth: DepthCheck | None = None
     rejected: tuple[tuple[str, int, str], ...] = field(default=())
     """Camera, set, reason."""
+    lens_trial: LensTrial | None = None
+    alignment: DepthAlignment | None = None
 
     def to_json(self) -> dict[str, object]:
         """The report as the file and ``--json`` have it."""
@@ -91,6 +94,8 @@ class CalibrationReport:
             "target": str(self.target),
             "verdict": self.verdict.value,
             "held_out_rms_px": self.held_out_rms_px,
+            "held_out_mm": self.held_out_mm,
+            "single_rms_px": self.single_rms_px,
             "edge_rms_mm": self.edge_rms_mm,
             "rigid_rms_mm": self.rigid_rms_mm,
             "sets_used": self.sets_used,
@@ -111,6 +116,8 @@ class CalibrationReport:
             "board_size_ratio": self.depth.size_ratio if self.depth else None,
             "rejected": [{"camera": c, "set": s, "reason": r} for c, s, r in self.rejected],
             "extrinsics": self.extrinsics.to_json() if self.extrinsics else None,
+            "lenses": _lens_json(self.lens_trial),
+            "depth_alignment": _alignment_json(self.alignment),
             "findings": [finding.to_json() for finding in self.findings],
         }
 
@@ -119,7 +126,8 @@ class CalibrationReport:
         lines = [f"calibration {self.verdict.value.replace('_', ' ').upper()}   {self.target}, {self.sets_used} sets"]
         if self.held_out_rms_px is not None:
             lines.append(
-                f"held out: {self.held_out_rms_px:.3f} px, neighbouring corners {self.edge_rms_mm:.2f} mm, "
+                f"held out: {self.held_out_rms_px:.3f} px, {self.held_out_mm:.2f} mm at the board; "
+                f"neighbouring corners {self.edge_rms_mm:.2f} mm, "
                 f"rigid board {self.rigid_rms_mm:.2f} mm"
             )
         lines.append("")
@@ -145,6 +153,8 @@ def make_report(
     bounds: Bounds | None = None,
     depth: DepthCheck | None = None,
     unusable: Sequence[tuple[str, int, str]] = (),
+    findings: Sequence[Finding] = (),
+    alignment: DepthAlignment | None = None,
 ) -> CalibrationReport:
     """Judges a solution.
 
@@ -156,15 +166,17 @@ def make_report(
         bounds: what is accepted.
         depth: what the depth cameras say of the board.
         unusable: images that showed nothing: camera, set, reason.
+        findings: further ones.
+        alignment: what the depth cameras made of the poses.
     """
     bounds = bounds or Bounds()
     rows = tuple(_row(camera, solved, extrinsics, depth) for camera in views_before)
-    findings = [*_connection_findings(solved, views_before), *_unusable_findings(unusable)]
+    found = [*connection_findings(solved, views_before), *unusable_findings(unusable)]
     if solved is not None:
-        findings += [*_quality_findings(rows, solved, bounds), *_rejection_findings(solved)]
-    findings += _depth_findings(target, depth, bounds)
+        found += [*quality_findings(solved, extrinsics, bounds), *lens_findings(solved), *rejection_findings(solved)]
+    found += [*depth_findings(target, depth, bounds), *alignment_findings(alignment), *findings]
     score = solved.held_out if solved else None
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if any(finding.severity is Severity.ERROR for finding in found):
         verdict = CalibrationVerdict.REJECTED
     else:
         verdict = CalibrationVerdict.ACCEPTED if score else CalibrationVerdict.NOT_JUDGED
@@ -174,16 +186,45 @@ def make_report(
         extrinsics=extrinsics,
         cameras=rows,
         held_out_rms_px=score.rms_px if score else None,
+        held_out_mm=score.rms_mm if score else None,
+        single_rms_px=solved.single_rms_px if solved else None,
         edge_rms_mm=score.edge_rms_mm if score else None,
         rigid_rms_mm=score.rigid_rms_mm if score else None,
         sets_used=len(solved.solution.sets) if solved else 0,
-        findings=tuple(findings),
+        findings=tuple(found),
         depth=depth,
         rejected=(
             *unusable,
             *((r.view.camera, r.view.set_index, r.reason) for r in (solved.rejections if solved else ())),
         ),
+        lens_trial=solved.lens_trial if solved else None,
+        alignment=alignment,
     )
+
+
+def _lens_json(trial: LensTrial | None) -> dict[str, object] | None:
+    if trial is None:
+        return None
+    return {
+        "factory_px": trial.factory_px,
+        "refined_px": trial.refined_px,
+        "sigma_ratio": trial.sigma_ratio,
+        "is_refined": trial.is_gain,
+    }
+
+
+def _alignment_json(alignment: DepthAlignment | None) -> dict[str, object] | None:
+    if alignment is None:
+        return None
+    return {
+        "is_taken": alignment.is_taken,
+        "reason": alignment.reason,
+        "before_mm": alignment.before_mm,
+        "after_mm": alignment.after_mm,
+        "held_directions": alignment.held_directions,
+        "directions": alignment.directions,
+        "moved_mm": dict(alignment.moved_mm),
+    }
 
 
 def _row(camera: str, solved: Solved | None, extrinsics: RigExtrinsics | None, depth: DepthCheck | None) -> CameraRow:
@@ -209,133 +250,3 @@ def _row(camera: str, solved: Solved | None, extrinsics: RigExtrinsics | None, d
         rejected_views=sum(r.view.camera == camera for r in solved.rejections),
         depth_bias_mm=bias_mm,
     )
-
-
-def _connection_findings(solved: Solved | None, views_before: Mapping[str, int]) -> list[Finding]:
-    findings = [
-        Finding(
-            "calibrate.board_not_seen",
-            Severity.ERROR,
-            f"camera {camera}",
-            "it never saw enough of the board",
-            "film the board large and in focus before this camera and one other at the same time; "
-            "check the target's description and its dictionary",
-        )
-        for camera, views in views_before.items()
-        if views == 0
-    ]
-    groups = [group for group in solved.groups if any(views_before[c] for c in group)] if solved else []
-    if solved is None and sum(views > 0 for views in views_before.values()) > 0:
-        findings.append(
-            Finding(
-                "calibrate.not_connected",
-                Severity.ERROR,
-                "rig",
-                "no two cameras saw the board at the same moment",
-                "hold the board where the views of two cameras overlap, then where the next two do",
-            )
-        )
-    findings += [
-        Finding(
-            "calibrate.not_connected",
-            Severity.ERROR,
-            f"cameras {', '.join(sorted(group))}",
-            f"saw the board together with {', '.join(sorted(groups[0]))} fewer than 3 times: where they are is unknown",
-            "hold the board where a camera of each group sees it at the same time, 10 times or more; between "
-            "facing cameras hold it edge on to neither, or use a camera in between",
-        )
-        for group in groups[1:]
-    ]
-    return findings
-
-
-def _quality_findings(rows: tuple[CameraRow, ...], solved: Solved, bounds: Bounds) -> list[Finding]:
-    findings = []
-    score = solved.held_out
-    if score is None:
-        findings.append(
-            Finding(
-                "calibrate.too_few_sets",
-                Severity.WARNING,
-                "rig",
-                f"{len(solved.solution.sets)} sets are too few to hold any out, so nothing says how good the result is",
-                "film 20 positions of the board or more for each pair of neighbouring cameras",
-            )
-        )
-    elif score.rms_px > bounds.held_out_px or score.rigid_rms_mm > bounds.rigid_mm:
-        findings.append(
-            Finding(
-                "calibrate.held_out_error",
-                Severity.ERROR,
-                "rig",
-                f"on sets that it has not seen it errs by {score.rms_px:.2f} px and {score.rigid_rms_mm:.1f} mm; "
-                f"accepted are {bounds.held_out_px:g} px and {bounds.rigid_mm:g} mm",
-                "look at the worst camera below; move the board slowly, keep it flat, measure its squares",
-            )
-        )
-    for row in rows:
-        if row.sigma_mm is None or row.sigma_deg is None:
-            continue
-        if row.sigma_mm > bounds.sigma_mm or row.sigma_deg > bounds.sigma_deg:
-            findings.append(
-                Finding(
-                    "calibrate.uncertain_pose",
-                    Severity.ERROR,
-                    f"camera {row.camera}",
-                    f"its pose is known to {row.sigma_mm:.1f} mm and {row.sigma_deg:.2f} deg (one sigma); "
-                    f"accepted are {bounds.sigma_mm:g} mm and {bounds.sigma_deg:g} deg",
-                    "show it the board, tilted in several directions and near its image's corners, together with "
-                    "a neighbour",
-                )
-            )
-    return findings
-
-
-def _rejection_findings(solved: Solved) -> list[Finding]:
-    reasons = Counter((r.view.camera, r.reason) for r in solved.rejections)
-    numbers = {
-        key: [r.view.set_index for r in solved.rejections if (r.view.camera, r.reason) == key] for key in reasons
-    }
-    findings = []
-    for (camera, reason), count in sorted(reasons.items()):
-        sets = ", ".join(map(str, numbers[camera, reason][:8])) + (", ..." if count > 8 else "")
-        findings.append(
-            Finding(
-                "calibrate.views_left_out",
-                Severity.INFO,
-                f"camera {camera}",
-                f"{count} views left out (sets {sets}): {reason}",
-                "",
-            )
-        )
-    return findings
-
-
-def _unusable_findings(unusable: Sequence[tuple[str, int, str]]) -> list[Finding]:
-    return [
-        Finding(
-            "calibrate.unusable_images",
-            Severity.WARNING,
-            f"camera {camera}",
-            f"{len(sets)} images are {reason} (sets {', '.join(map(str, sets[:8]))}{', ...' if len(sets) > 8 else ''})",
-            "they were left out; if there are many, look at the exposure, the cable and the disk",
-        )
-        for camera, reason in sorted({(camera, reason) for camera, _, reason in unusable})
-        for sets in [[number for other, number, why in unusable if (other, why) == (camera, reason)]]
-    ]
-
-
-def _depth_findings(target: Target, depth: DepthCheck | None, bounds: Bounds) -> list[Finding]:
-    if depth is None or abs(depth.size_ratio - 1) <= bounds.board_size_ratio:
-        return []
-    told_mm = 1000 * target.square_m
-    return [
-        Finding(
-            "calibrate.board_size",
-            Severity.ERROR,
-            "board",
-            f"its squares were said to measure {told_mm:g} mm; the depth cameras make them "
-            f"{told_mm * depth.size_ratio:.1f} mm ({depth.size_ratio - 1:+.1%}), from {depth.readings} readings",
-            "measure a square of the print with a ruler and say so in --target; printers scale to fit the page",
-        )
-    ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.calibrate.bundle import Solution
+from genlock.calibrate.bundle import Solution, lenses_of
 from genlock.calibrate.observations import Observations
 from genlock.geometry import CameraModel, project_with_derivatives
 
@@ -30,6 +30,8 @@ class Score:
     """Triangulated corners, each seen by two cameras or more."""
     rms_px: float
     """Root mean square of the 2-D errors of all their pixels."""
+    rms_mm: float
+    """The same errors carried to the corners: a pixel is as wide there as the lens and the distance make it."""
     camera_rms_px: Mapping[str, float]
     """The same by camera."""
     edge_rms_mm: float
@@ -55,13 +57,20 @@ def score(observations: Observations, corners_board: NDArray[np.float64], soluti
     camera, px, point = camera[is_shared], px[is_shared], point[is_shared]
     used, point = np.unique(point, return_inverse=True)
     keys = keys[used]
-    models = [observations.cameras[name] for name in solution.cameras]
+    models = lenses_of(observations, solution)
     points = _triangulate(models, solution, camera, px, point, len(keys))
-    errors = _errors(models, solution, camera, px, points[point])
+    errors, mm_per_px = _errors(models, solution, camera, px, points[point])
     square = (errors**2).sum(axis=1)
     by_camera = {name: float(np.sqrt(square[camera == i].mean())) for name, i in number.items() if (camera == i).any()}
     edges_mm, rigid_mm = _shape_errors_mm(keys, points, corners_board)
-    return Score(len(keys), float(np.sqrt(square.mean())), by_camera, _rms(edges_mm), _rms(rigid_mm))
+    return Score(
+        corners=len(keys),
+        rms_px=float(np.sqrt(square.mean())),
+        rms_mm=_rms(np.sqrt(square) * mm_per_px),
+        camera_rms_px=by_camera,
+        edge_rms_mm=_rms(edges_mm),
+        rigid_rms_mm=_rms(rigid_mm),
+    )
 
 
 def combine(scores: list[Score]) -> Score | None:
@@ -78,6 +87,7 @@ def combine(scores: list[Score]) -> Score | None:
     return Score(
         corners=total,
         rms_px=mean([(s.rms_px, s.corners) for s in scores]),
+        rms_mm=mean([(s.rms_mm, s.corners) for s in scores]),
         camera_rms_px={
             name: mean([(s.camera_rms_px[name], s.corners) for s in scores if name in s.camera_rms_px])
             for name in cameras
@@ -131,14 +141,15 @@ def _errors(
     camera: NDArray[np.int64],
     px: NDArray[np.float64],
     points: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """(N, 2), px: where the points are seen, less where they were seen."""
-    errors = np.empty_like(px)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N, 2), px: where the points are seen, less where they were seen; and (N,), how wide a pixel is there, mm."""
+    errors, mm_per_px = np.empty_like(px), np.empty(len(px))
     for i, model in enumerate(models):
         rows = np.nonzero(camera == i)[0]
         points_cam = points[rows] @ solution.R_cam_ref[i].T + solution.t_cam_ref[i]
         errors[rows] = project_with_derivatives(model, points_cam)[0] - px[rows]
-    return errors
+        mm_per_px[rows] = 1000 * points_cam[:, 2] / np.sqrt(model.fx_px * model.fy_px)
+    return errors, mm_per_px
 
 
 def _shape_errors_mm(

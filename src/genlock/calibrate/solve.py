@@ -7,24 +7,35 @@ on the other half.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.calibrate.boardpose import BoardPoses
 from genlock.calibrate.bundle import Solution, residuals_px, solve_bundle
+from genlock.calibrate.lens import LENS_UNKNOWNS
 from genlock.calibrate.observations import Observations, View
-from genlock.calibrate.posegraph import Pair, RoughPoses, rough_poses
+from genlock.calibrate.posegraph import Pair, RoughPoses, rough_poses, view_poses
 from genlock.calibrate.score import Score, combine, score
+from genlock.calibrate.torn import find_torn
 
-__all__ = ["Rejection", "Solved", "solve_poses"]
+__all__ = ["LensTrial", "Rejection", "Solved", "solve_poses"]
 
 _ROUNDS = 3
 _FAR_SIGMAS = 8.0
 """A corner further off than this many robust sigmas is none of the board's."""
 _LEAST_FAR_PX = 3.0
 """... but never one that is nearer than this: sub-pixel errors belong to every image."""
+_MOST_FAR_RATIO = 1 / 3
+"""A view with more far-off corners than this is no view of that moment: what is left of it goes too."""
 _MIN_SETS_TO_SPLIT = 6
+_LENS_GAIN_RATIO = 0.95
+"""Refined lenses must lower the held-out error to this part of the factory's: less is luck."""
+_MOST_SIGMA_RATIO = 2.0
+"""Where few tilts tell distance from focal length, errors fall and poses run off together with the lenses ..."""
+_LARGE_GAIN_RATIO = 0.9
+"""... then only twice the usual gain is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,22 @@ class Rejection:
 
     view: View
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LensTrial:
+    """What refining the lenses did to sets that had no part in it."""
+
+    factory_px: float
+    refined_px: float
+    sigma_ratio: float
+    """How many times as uncertain poses are with lenses free to move, of the worst unknown."""
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether the refined lenses are taken."""
+        limit_ratio = _LENS_GAIN_RATIO if self.sigma_ratio < _MOST_SIGMA_RATIO else _LARGE_GAIN_RATIO
+        return self.refined_px < limit_ratio * self.factory_px
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +79,11 @@ class Solved:
     pairs: tuple[Pair, ...]
     held_out: Score | None
     """``None`` when there are too few sets to hold any out."""
+    single_rms_px: float
+    """Median of what is left where every view has its board to itself: the noise of corners and the faults of lenses,
+    without those of poses and of clocks."""
+    lens_trial: LensTrial | None = None
+    """``None`` where the lenses were not to be refined, or nothing could be held out."""
 
     @property
     def training_rms_px(self) -> float:
@@ -59,14 +91,37 @@ class Solved:
         return float(np.sqrt((self.residuals**2).sum(axis=1).mean()))
 
 
-def solve_poses(observations: Observations, corners_board: NDArray[np.float64]) -> Solved | None:
-    """Solves; ``None`` when no two cameras saw the board together."""
-    rough = rough_poses(observations, corners_board)
+def solve_poses(
+    observations: Observations, corners_board: NDArray[np.float64], *, refine_lenses: bool = False
+) -> Solved | None:
+    """Solves; ``None`` when no two cameras saw the board together.
+
+    Args:
+        observations: of one board.
+        corners_board: (K, 3), by corner number.
+        refine_lenses: whether to look for better lenses near the given ones. They are taken when held-out sets gain.
+    """
+    poses = view_poses(observations, corners_board)
+    torn = find_torn(observations, corners_board, poses)
+    is_whole = np.ones(len(observations.views), bool)
+    is_whole[list(torn)] = False
+    whole = observations.kept(is_whole[observations.view_of_corner])
+    poses = BoardPoses(poses.T_cam_board[is_whole], poses.rms_px[is_whole])
+    rough = rough_poses(whole, corners_board, poses)
     if not rough.groups or len(rough.groups[0]) < 2:
         return None
-    used = _within(observations, rough)
+    used = _within(whole, rough)
     solution, used = _solve_and_sift(used, corners_board, rough)
-    rejections = tuple(_rejections(observations, used, rough))
+    held_out = _hold_out(used, corners_board, rough)
+    trial = None
+    if refine_lenses and held_out is not None:
+        refined = _hold_out(used, corners_board, rough, refine_lenses=True)
+        if refined is not None:
+            freed = solve_bundle(used, corners_board, _with_lenses(solution))
+            trial = LensTrial(held_out.rms_px, refined.rms_px, _sigma_ratio(freed, solution))
+            if trial.is_gain:
+                held_out, solution = refined, freed
+    rejections = [Rejection(observations.views[number], f"torn (at row {row})") for number, row in torn.items()]
     kept_views = set(used.views)
     kept_before = sum(
         int(np.diff(observations.starts)[i]) for i, view in enumerate(observations.views) if view in kept_views
@@ -75,12 +130,25 @@ def solve_poses(observations: Observations, corners_board: NDArray[np.float64]) 
         solution=solution,
         observations=used,
         residuals=residuals_px(used, corners_board, solution),
-        rejections=rejections,
+        rejections=(*rejections, *_rejections(whole, used, rough)),
         rejected_corners=kept_before - len(used.corners),
         groups=rough.groups,
         pairs=rough.pairs,
-        held_out=_hold_out(used, corners_board, rough),
+        held_out=held_out,
+        single_rms_px=float(np.median(poses.rms_px[np.isfinite(poses.rms_px[:, 0]), 0])),
+        lens_trial=trial,
     )
+
+
+def _sigma_ratio(freed: Solution, fixed: Solution) -> float:
+    if freed.covariance is None or fixed.covariance is None:
+        return float("inf")
+    return float(np.sqrt((np.diag(freed.covariance) / np.diag(fixed.covariance)).max()))
+
+
+def _with_lenses(solution: Solution) -> Solution:
+    """The same poses, from which lenses are refined too."""
+    return replace(solution, lens_steps=np.zeros((len(solution.cameras), LENS_UNKNOWNS)))
 
 
 def _within(observations: Observations, rough: RoughPoses) -> Observations:
@@ -99,12 +167,16 @@ def _solve_and_sift(
         limit_px = max(_FAR_SIGMAS * float(np.median(lengths)) / 1.177, _LEAST_FAR_PX)
         if not (lengths > limit_px).any():
             break
-        observations = observations.kept(lengths <= limit_px)
+        view = observations.view_of_corner
+        far_ratio = np.bincount(view[lengths > limit_px], minlength=len(observations.views)) / np.bincount(view)
+        observations = observations.kept((lengths <= limit_px) & (far_ratio[view] <= _MOST_FAR_RATIO))
         solution = solve_bundle(observations, corners_board, _restricted(solution, observations))
     return solution, observations
 
 
-def _hold_out(observations: Observations, corners_board: NDArray[np.float64], rough: RoughPoses) -> Score | None:
+def _hold_out(
+    observations: Observations, corners_board: NDArray[np.float64], rough: RoughPoses, *, refine_lenses: bool = False
+) -> Score | None:
     sets = observations.set_indices
     if len(sets) < _MIN_SETS_TO_SPLIT:
         return None
@@ -114,7 +186,8 @@ def _hold_out(observations: Observations, corners_board: NDArray[np.float64], ro
         # A camera that the half does not tie to the others cannot be held out.
         if len({view.camera for view in half.views}) < len(rough.T_cam_ref):
             return None
-        solution = solve_bundle(half, corners_board, _start(half, rough))
+        start = _start(half, rough)
+        solution = solve_bundle(half, corners_board, _with_lenses(start) if refine_lenses else start)
         found = score(observations.of_sets(test), corners_board, solution)
         if found is not None:
             scores.append(found)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from genlock.targets import Target
-    from genlock.workflows.calibrate import CalibrationResult
+    from genlock.workflows.boards import CalibrationResult
 
-__all__ = ["app"]
+__all__ = ["ImagerName", "Refine", "TargetText", "WorldText", "app", "refused", "show_result", "target_of"]
 
 _TARGET_HELP = (
     "KIND:COLUMNSxROWS:SQUARE[:MARKER:DICTIONARY][:legacy][:inverted] as measured on the print, lengths "
@@ -27,6 +27,25 @@ _TARGET_HELP = (
 TargetText = Annotated[str, Parameter(name="--target", help=_TARGET_HELP)]
 ImagerName = Annotated[
     Literal["color", "ir"], Parameter(name="--imager", help="Which camera of each device looks for the board.")
+]
+
+WorldText = Annotated[
+    str,
+    Parameter(
+        name="--world",
+        help="Which frame is the world: device:SERIAL; board, where it lay still longest, or board:SET; "
+        "marker:ID[:SIZE[:DICTIONARY]], one that does not move; gravity or gravity:SERIAL, z up by the accelerometers.",
+    ),
+]
+Refine = Annotated[
+    tuple[Literal["intrinsics", "depth"], ...],
+    Parameter(
+        name="--refine",
+        negative="",
+        help="Repeatable. intrinsics: look for better lenses near the factory's. depth: move devices until surfaces "
+        "that several measured meet, never along directions that no surface holds. Either is taken only when held-out "
+        "sets gain by 5 %.",
+    ),
 ]
 
 app = cyclopts.App(name="calibrate")
@@ -42,9 +61,8 @@ def calibrate(
         Path, Parameter(name=["--output", "-o"], help="The extrinsics; the report is written beside them.")
     ] = Path("extrinsics.json"),
     imager: ImagerName = "color",
-    world: Annotated[
-        str, Parameter(help="device:SERIAL, or board:SET for the board of that set lying on the floor.")
-    ] = "",
+    world: WorldText = "",
+    refine: Refine = (),
     images: Annotated[
         Path | None, Parameter(help="A folder of synchronized videos or pictures of any cameras, instead of sessions.")
     ] = None,
@@ -61,27 +79,42 @@ def calibrate(
     Example: genlock calibrate takes/board --target charuco:9x6:80mm:60mm:DICT_5X5_250 -o extrinsics.json
     """
     from genlock.calibrate import CalibrationVerdict
-    from genlock.workflows.calibrate import Imager, calibrate_images, calibrate_sessions, write_calibration
+    from genlock.workflows.boards import Imager, Refinement
+    from genlock.workflows.calibrate import calibrate_images, calibrate_sessions, write_calibration
 
-    board = _target(target)
+    board = target_of(target)
     if isinstance(board, Outcome):
         return board
     if bool(sessions) == (images is not None) or (images is not None) != (intrinsics is not None):
-        return _refused("give session folders, or --images with --intrinsics")
+        return refused("give session folders, or --images with --intrinsics")
     try:
         with shown_progress(is_quiet=json) as progress:
             if images is not None and intrinsics is not None:
-                result = calibrate_images(images, intrinsics, board, progress=progress)
+                result = calibrate_images(
+                    images,
+                    intrinsics,
+                    board,
+                    world=world,
+                    refine=tuple(map(Refinement, refine)),
+                    progress=progress,
+                )
             else:
-                result = calibrate_sessions(sessions, board, imager=Imager(imager), world=world, progress=progress)
+                result = calibrate_sessions(
+                    sessions,
+                    board,
+                    imager=Imager(imager),
+                    world=world,
+                    refine=tuple(map(Refinement, refine)),
+                    progress=progress,
+                )
     except ValueError as error:
-        return _refused(str(error))
+        return refused(str(error))
     files = write_calibration(result, output)
     is_bad = result.report.verdict is CalibrationVerdict.REJECTED
     return Outcome(
         UNWORKABLE if is_bad else DONE,
         {**result.report.to_json(), "files": [str(file) for file in files]},
-        lambda console: _show(console, result, files),
+        lambda console: show_result(console, result, files),
     )
 
 
@@ -100,9 +133,10 @@ def check(
     Example: genlock calibrate check takes/board2 --extrinsics extrinsics.json
     --target charuco:9x6:80mm:60mm:DICT_5X5_250
     """
-    from genlock.workflows.calibrate import Imager, check_session
+    from genlock.workflows.boards import Imager
+    from genlock.workflows.calibrate import check_session
 
-    board = _target(target)
+    board = target_of(target)
     if isinstance(board, Outcome):
         return board
     with shown_progress(is_quiet=json) as progress:
@@ -141,12 +175,12 @@ def export(
 
     Example: genlock calibrate export takes/001 --extrinsics extrinsics.json --to colmap -o colmap
     """
-    from genlock.workflows.calibrate import export_calibration
+    from genlock.workflows.export_calibration import export_calibration
 
     try:
         files = export_calibration(session, extrinsics, to, output)
     except ValueError as error:
-        return _refused(str(error))
+        return refused(str(error))
 
     def show(console: Console) -> None:
         for file in files:
@@ -168,13 +202,13 @@ def print_target(
     """
     from genlock.calibrate import target_pdf
 
-    board = _target(target)
+    board = target_of(target)
     if isinstance(board, Outcome):
         return board
     try:
         content = target_pdf(board)
     except ValueError as error:
-        return _refused(str(error))
+        return refused(str(error))
     output.write_bytes(content)
     width_mm, height_mm = (1000 * side for side in board.size_m)
     words = (
@@ -187,22 +221,25 @@ def print_target(
     )
 
 
-def _show(console: Console, result: CalibrationResult, files: tuple[Path, ...]) -> None:
+def show_result(console: Console, result: CalibrationResult, files: tuple[Path, ...]) -> None:
+    """Prints a calibration and where it was written."""
     console.print(result.report.to_text(), markup=False, highlight=False, soft_wrap=True)
     for file in files:
         console.print(f"written  {file}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _target(text: str) -> Target | Outcome:
+def target_of(text: str) -> Target | Outcome:
+    """The target that a text describes, or what is wrong with the text."""
     from genlock.targets import parse_target
 
     try:
         return parse_target(text)
     except ValueError as error:
-        return _refused(str(error))
+        return refused(str(error))
 
 
-def _refused(message: str) -> Outcome:
+def refused(message: str) -> Outcome:
+    """Wrong usage, said plainly."""
     return Outcome(
         USAGE,
         {"format_version": 1, "error": {"kind": "usage", "message": message}, "findings": []},

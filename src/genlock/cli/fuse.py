@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
+from genlock.cli.calibrate import refused
 from genlock.cli.options import Json
 from genlock.cli.outcome import DONE, Outcome
 from genlock.cli.progress import shown_progress
@@ -45,6 +46,8 @@ def fuse(
     """
     from genlock.workflows.fuse import fuse_session
 
+    if not fill and cloud is None:
+        return refused("there is nothing to make: give --fill SERIAL, or --cloud ply, or both")
     with shown_progress(is_quiet=json) as progress:
         result = fuse_session(
             session,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["cancellation"]
+__all__ = ["cancellation", "interruptible"]
 
 
 @contextmanager
@@ -33,3 +33,13 @@ def cancellation() -> Iterator[Callable[[], bool]]:
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While entered, Ctrl-C breaks off a read with ``KeyboardInterrupt``: after a handler that returns it goes on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

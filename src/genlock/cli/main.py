@@ -16,23 +16,28 @@ import cyclopts
 from genlock._version import __version__
 from genlock.cli import (
     calibrate,
+    calibrate_live,
     check_wiring,
     compare,
     demo,
+    devices,
     fuse,
     inspect,
     interference,
     merge_parts,
     monitor,
     plan,
+    preflight,
     record,
     repair,
     rig,
+    selftest,
     session,
     sim,
     split,
     trim,
     verify,
+    virtual,
 )
 from genlock.cli.outcome import INTERRUPTED, USAGE, Outcome, outcome_of_error, stdout_console
 
@@ -50,12 +55,16 @@ app = cyclopts.App(name="genlock", help=_HELP, version=__version__, help_format=
 _VERBS = (
     demo.demo,
     plan.plan,
+    devices.devices,
+    preflight.preflight,
     record.record,
     monitor.monitor,
     verify.verify,
     compare.compare,
     check_wiring.check_wiring,
+    virtual.virtual,
     interference.interference,
+    selftest.selftest,
     inspect.inspect,
     repair.repair,
     trim.trim,
@@ -67,6 +76,7 @@ for _verb in _VERBS:
     app.command(_verb)
 app.command(rig.app)
 app.command(session.app)
+calibrate.app.command(calibrate_live.live)
 app.command(calibrate.app)
 app.command(sim.app)
 
@@ -98,7 +108,8 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; prints, and returns the exit status."""
-    wants_json = any(a == "--json" or (a.startswith("--json=") and a != "--json=false") for a in arguments)
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments  # the rest is another program's
+    wants_json = any(a == "--json" or (a.startswith("--json=") and a != "--json=false") for a in own)
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     if wants_json:
         with redirect_stdout(StringIO()) as printed:  # help and version print by themselves

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
+import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +15,15 @@ from cyclopts import Parameter, validators
 from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome, show_findings
-from genlock.cli.simulation import BackendName, Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import FAST, BackendName, Faults, Pace, ScenarioFile, TakeToPlay, backend_options
+from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from genlock.devices import Backend
+    from genlock.rig import Rig
     from genlock.session import SessionStatus
 
 __all__ = ["monitor"]
@@ -40,7 +45,17 @@ def monitor(
         bool, Parameter(negative="", help="Let the virtual rig run in real time, not as fast as it can.")
     ] = False,
     fault: Faults = (),
+    live_faults: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Read faults of the virtual rig from standard input while it runs, one a line, their times from then "
+            "on; -KIND[:SERIAL] ends one. Implies --real-time.",
+        ),
+    ] = False,
     scenario: ScenarioFile = None,
+    take: TakeToPlay = (),
+    pace: Pace = FAST,
     jsonl: Annotated[bool, Parameter(negative="", help="Print one JSON object a status, about one a second.")] = False,
     json: Json = False,
 ) -> Outcome:
@@ -49,6 +64,7 @@ def monitor(
     States: waiting, settling, locked, offset, drifting, lost, silent, dropping. Exit status 1 after an alarm.
 
     Example: genlock monitor studio.toml --backend sim --seconds 10
+    Example: genlock monitor studio.toml --backend sim --live-faults, then type cable_pulled:000000000002
     """
     from genlock.clock import SystemClock
     from genlock.devices import open_backend
@@ -60,19 +76,28 @@ def monitor(
 
     loaded = load_rig(rig)
     plan = make_plan(loaded)
-    options = backend_options(backend, loaded, fault, scenario)
-    if real_time and backend == "sim":
+    options = backend_options(backend, loaded, fault, scenario, take=take, pace=pace)
+    if live_faults and backend != "sim":
+        raise UnreadableInputError("--live-faults", f"is for the virtual rig; the backend is {backend}")
+    if (real_time or live_faults) and backend == "sim":
         options["clock"] = SystemClock()
+    lines = _Lines() if live_faults else None
     with (
         cancellation() as is_cancelled,
         open_backend(backend, loaded, **options) as opened,
         _shown_status(is_quiet=json, is_lines=jsonl) as on_status,
     ):
+
+        def look(status: SessionStatus) -> None:
+            for line in lines.ready() if lines is not None else ():
+                sys.stderr.write(_done(opened, loaded, line) + "\n")
+            on_status(status)
+
         result = monitor_rig(
             plan,
             opened,
             seconds=seconds,
-            on_status=on_status,
+            on_status=look,
             is_cancelled=is_cancelled,
             on_loss=LossPolicy(on_loss),
         )
@@ -83,6 +108,32 @@ def monitor(
             show_findings(console, result.findings)
 
     return Outcome(UNWORKABLE if errors_in(result.findings) else DONE, result.to_json(), show)
+
+
+class _Lines:
+    """Lines that have come on standard input; asking never waits."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._has_ended = False
+
+    def ready(self) -> list[str]:
+        """The whole lines since the last call."""
+        while not self._has_ended and select.select([sys.stdin], [], [], 0)[0]:
+            read = os.read(sys.stdin.fileno(), 4096)
+            self._has_ended = not read
+            self._rest += read
+        *lines, self._rest = self._rest.split(b"\n")
+        return [text for line in lines if (text := line.decode(errors="replace").strip())]
+
+
+def _done(backend: Backend, rig: Rig, line: str) -> str:
+    from genlock.workflows.simulate import apply_live_fault
+
+    try:
+        return apply_live_fault(backend, rig, line)
+    except UnreadableInputError as error:
+        return str(error)  # a slip of the hand must not end the watch
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, NewFolder, RigPath, Seconds
 from genlock.cli.outcome import DONE, INTERRUPTED, UNWORKABLE, Outcome, show_findings
 from genlock.cli.progress import shown_progress
-from genlock.cli.simulation import BackendName, Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import FAST, BackendName, Faults, Pace, ScenarioFile, TakeToPlay, backend_options
 from genlock.cli.splitting import SplitEvery
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def record(
     ] = "stop",
     fault: Faults = (),
     scenario: ScenarioFile = None,
+    take: TakeToPlay = (),
+    pace: Pace = FAST,
     json: Json = False,
 ) -> Outcome:
     """Record a take: one MKV per device into a new session folder. Ctrl-C ends it in order.
@@ -77,10 +79,11 @@ def record(
     plan = make_plan(loaded)
     if plan.has_errors:  # before the backend is opened, which may stumble over what the plan already tells
         raise UnworkablePlanError(errors_in(plan.findings))
+    options = backend_options(backend, loaded, fault, scenario, take=take, pace=pace)
     with (
         cancellation() as is_cancelled,
         shown_progress(is_quiet=json) as progress,
-        open_backend(backend, loaded, **backend_options(backend, loaded, fault, scenario)) as opened,
+        open_backend(backend, loaded, **options) as opened,
     ):
         result = record_take(
             plan,

@@ -25,27 +25,25 @@ def verify(
         bool,
         Parameter(negative="", help="Read every byte too, and name the cluster and the time of every changed one."),
     ] = False,
+    pictures: Annotated[
+        bool, Parameter(help="Look at some pictures of each device too: covered, moved, dark cameras.")
+    ] = True,
     json: Json = False,
 ) -> Outcome:
     """Judge a take from its files alone: offsets in us, drops, drift in ppm, and a verdict.
 
     good: every offset within 100 us and at least 99 % of the sets complete. pass: within Microsoft's tolerance (110 /
     220 / 660 us at 30 / 15 / 5 fps) and at least 90 %. fail: neither (exit status 1). not judged: too little evidence.
+    Times and some pictures are read; whether every byte is still what was written, only --files tells.
 
     Example: genlock verify takes/001 -o takes/001-report
     """
     from genlock.findings import errors_in
     from genlock.verify import Verdict
     from genlock.workflows.report import write_report
-    from genlock.workflows.verify import verify_path
+    from genlock.workflows.verify import Depth, verify_path
 
-    report = verify_path(paths)
-    if files:
-        from dataclasses import replace
-
-        from genlock.workflows.checksums import check_files
-
-        report = replace(report, findings=(*check_files(paths), *report.findings))
+    report = verify_path(paths, Depth(pictures=pictures, files=files))
     written = write_report(report, output) if output else None
 
     def show(console: Console) -> None:

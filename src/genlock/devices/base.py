@@ -23,9 +23,10 @@ from typing import Protocol, Self
 
 from genlock.capture import Capture, ImuSample
 from genlock.clock import Clock
+from genlock.findings import Finding
 from genlock.k4a import DeviceConfig, SyncJacks
 
-__all__ = ["Backend", "ColorControl", "ColorControlValue", "Device", "DeviceInfo"]
+__all__ = ["Backend", "ColorControl", "ColorControlRange", "ColorControlValue", "Device", "DeviceInfo"]
 
 
 class ColorControl(StrEnum):
@@ -52,6 +53,17 @@ class ColorControlValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ColorControlRange:
+    """What a device says of a control: ``k4a_device_get_color_control_capabilities``."""
+
+    has_auto: bool
+    min_value: int
+    max_value: int
+    step: int
+    default: ColorControlValue
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """Who a device is."""
 
@@ -61,6 +73,8 @@ class DeviceInfo:
     color_firmware: str
     """``major.minor.iteration``."""
     depth_firmware: str
+    findings: tuple[Finding, ...] = ()
+    """What to know of it before it is trusted: that it cannot be opened, that it is another maker's."""
 
 
 class Device(Protocol):
@@ -71,8 +85,8 @@ class Device(Protocol):
         """Serial and firmware."""
         ...
 
-    def sync_jacks(self) -> SyncJacks:
-        """Which sync jacks have a plug; may be asked at any time, also while running."""
+    def sync_jacks(self) -> SyncJacks | None:
+        """Which sync jacks have a plug; may be asked at any time, also while running. ``None``: it cannot tell."""
         ...
 
     def raw_calibration(self) -> bytes:
@@ -134,7 +148,7 @@ class Backend(Protocol):
         ...
 
     def devices(self) -> Sequence[DeviceInfo]:
-        """Those that can be opened now."""
+        """Those that are not open here; one that cannot be opened now has a finding that says so."""
         ...
 
     def open(self, serial: str) -> Device:

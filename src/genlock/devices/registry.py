@@ -9,15 +9,17 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from genlock.devices.base import Backend
 from genlock.errors import BackendUnavailableError, UnknownBackendError
 from genlock.rig import Rig
 
-__all__ = ["backend_names", "open_backend"]
+__all__ = ["backend_names", "find_k4a_library", "open_backend"]
 
 _BUILT_IN = {
+    "native": "genlock.devices.native:NativeBackend",
     "playback": "genlock.devices.playback:PlaybackBackend",
     "sim": "genlock.devices.sim:SimBackend",
 }
@@ -33,7 +35,8 @@ def open_backend(name: str, rig: Rig, **options: Any) -> Backend:  # Any: each b
     """Opens a backend for a rig; close it, or use it as a context manager.
 
     Args:
-        name: ``sim`` for the virtual rig, ``playback`` for a recorded take, or one that an entry point adds.
+        name: ``sim`` for the virtual rig, ``native`` for real cameras, ``playback`` for a recorded take, or one that
+            an entry point adds.
         rig: what the user owns; the virtual rig is built from it, real devices are looked for by its serials.
         options: what this backend understands; see its class.
 
@@ -55,3 +58,13 @@ def open_backend(name: str, rig: Rig, **options: Any) -> Backend:  # Any: each b
         raise BackendUnavailableError(f"backend {name!r} cannot be loaded from {target}: {error}") from error
     backend: Backend = backend_class(rig, **options)
     return backend
+
+
+def find_k4a_library(named: Path | None = None) -> Path:
+    """Where the user's libk4a is, without loading it; ``named`` is the library or its folder, if one is to be used.
+
+    Raises:
+        BackendUnavailableError: there is none; the message names the places looked at.
+    """
+    found: Path = import_module("genlock.devices.native.search").find_library(named)
+    return found

@@ -5,6 +5,7 @@ scenario and the same rig see the same take. As a file it is TOML, with the name
 
     seed = 7
     scene = "walker"
+    board = "charuco:9x6:80mm:60mm:DICT_5X5_250"
     firmware = "1.6.110"
     [timing]
     stamp_clock = "disciplined"
@@ -24,15 +25,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from genlock.devices.faults import FAULT_KINDS, Fault, FaultKind, FaultTraits, parse_fault
 from genlock.errors import UnreadableInputError
 from genlock.k4a import SyncJacks
+from genlock.targets import Target, TargetKind, marker_modules, parse_target
 
 __all__ = [
     "FAULT_KINDS",
-    "Board",
+    "DEFAULT_BOARD",
+    "ExposurePoint",
     "Fault",
     "FaultKind",
     "FaultTraits",
@@ -79,36 +84,20 @@ class SceneName(StrEnum):
     """Caps on the lenses: black images of true size that cost nothing, where only the timing matters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """A printed board, for ``SceneName.BOARD``: a picture of the whole plate, margin included.
+DEFAULT_BOARD = Target(
+    kind=TargetKind.CHARUCO, columns=9, rows=6, square_m=0.08, marker_m=0.06, dictionary="DICT_5X5_250"
+)
+"""``charuco:9x6:80mm:60mm:DICT_5X5_250``: its markers are large enough for 720P at the stage's 2.2 m."""
 
-    Raises:
-        ValueError: the picture is not of that size.
-    """
 
-    texture: bytes
-    """One byte a pixel, 0 black to 255 white, row by row from the top left as one looks at the print."""
-    width_px: int
-    height_px: int
-    width_m: float
-    """Of the plate; its height follows from the picture."""
-    margin_m: float = 0.0
-    """From the plate's top left corner to the first square's, right and down alike."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        if len(self.texture) != self.width_px * self.height_px or not self.texture or not self.width_m > 0:
-            raise ValueError(
-                f"a board of {self.width_px}x{self.height_px} px has {self.width_px * self.height_px} bytes of texture "
-                f"and a width above 0 m; this one has {len(self.texture)} bytes and {self.width_m} m"
-            )
-
-    @property
-    def height_m(self) -> float:
-        """Of the plate."""
-        return self.width_m * self.height_px / self.width_px
+def _board_of(value: object) -> object:
+    """The board that a file names, known to have the markers that it needs."""
+    if not isinstance(value, str):
+        return value
+    board = parse_target(value)
+    if board.marker_count:
+        marker_modules(board.dictionary, board.marker_count)
+    return board
 
 
 class TriggerStart(StrEnum):
@@ -132,6 +121,15 @@ class StampClock(StrEnum):
     """They count frames: its frames drift, and its stamps look perfect."""
 
 
+class ExposurePoint(StrEnum):
+    """What color exposures of different length have in common."""
+
+    END = "end"
+    """As Microsoft's green_screen sample has it."""
+    CENTER = "center"
+    START = "start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimingModel:
     """How pulses, clocks and transfers behave. The defaults are what was measured on real devices, by others.
@@ -151,6 +149,8 @@ class TimingModel:
     """Signal speed in a cable, two thirds of light's."""
     late_stamp_ratio: float = 0.25
     """Share of stamps that read one tick late. Two stamps thus differ from their nominal distance by at most one."""
+    delay_deviation_ticks: int = 0
+    """By how much a subordinate misses each of its two delays."""
     master_depth_deviation_ticks: int = 4
     """By how much the master's depth lies later than asked: 44 us in Microsoft's own test (SDK issue #1261)."""
     oscillator_ppm: float = 15.0
@@ -167,6 +167,13 @@ class TimingModel:
     """For how many frames it lasts (SDK issue #396)."""
     upset_usec: float = 10_000.0
     """How late color is right after somebody has set the exposure while streaming, for four frames less and less."""
+    first_image_usec: int | None = None
+    """Images with an earlier exposure centre are never delivered; ``None``: as the firmware has it."""
+    exposures_share: ExposurePoint = ExposurePoint.END
+    is_late_start_on_masters_clock: bool = False
+    """Whether a subordinate that hears its first pulse late counts from the master's first pulse, not from its own."""
+    is_repeating_while_idle: bool = True
+    """Whether a device that does not stream passes pulses on."""
     stamp_clock: StampClock = StampClock.OWN
     trigger_start: TriggerStart = TriggerStart.WHEN_ARMED
 
@@ -180,8 +187,8 @@ class Scenario:
     seed: int = 0
     """Everything drawn at random follows from it and from a device's serial."""
     scene: SceneName = SceneName.WALKER
-    board: Board | None = None
-    """What is waved in ``SceneName.BOARD``; ``None``: a chessboard of 9 x 6 squares of 80 mm."""
+    board: Annotated[Target, BeforeValidator(_board_of)] = DEFAULT_BOARD
+    """What is waved in ``SceneName.BOARD``; in a file as ``parse_target`` reads it."""
     is_looped: bool = False
     """Whether images of one 4.096 s long loop are made once and shown again and again, up to 17 ms beside their true
     moments: enough for ten devices in real time on two processors, at the price of memory (200 MB for each device)."""
@@ -205,8 +212,6 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         UnreadableInputError: there is no such file, or it has mistakes; the message holds all, each with its place.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))  # Any: what a user wrote
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

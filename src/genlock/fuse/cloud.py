@@ -44,7 +44,6 @@ class CloudMaker:
         self._tables = [_Table(view) for view in self.views]
         pixels = sum(view.depth_camera.width_px * view.depth_camera.height_px for view in self.views)
         self._points = np.empty((pixels, 3), np.float32)
-        self._index = np.empty(pixels, np.int32)
 
     def points(self, depths: Mapping[str, DepthImage]) -> NDArray[np.float32]:
         """(N, 3) points in the world, metres; a view of memory that the next call writes over.
@@ -77,9 +76,7 @@ class CloudMaker:
         ends, end = [], 0
         for view, table in zip(self.views, self._tables, strict=True):
             if view.serial in depths:
-                end = write_points(
-                    depths[view.serial], table.rays_world, table.origin_world, self._points, self._index, end
-                )
+                end = write_points(depths[view.serial], table.rays_world, table.origin_world, self._points, end)
             ends.append(end)
         return ends
 

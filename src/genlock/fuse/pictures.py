@@ -23,10 +23,10 @@ def png_bytes(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     height, width = image.shape[:2]
     color_type = 2 if image.ndim == 3 else 0
     rows = image.astype(image.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
-    # Filter 1 (difference to the left neighbour) would save a third; 0 keeps this short.
+    # No filter and the quickest compression: a third larger, and five times as many images a second.
     raw = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 8 * image.dtype.itemsize, color_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
         for name, content in chunks
@@ -35,14 +35,16 @@ def png_bytes(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
 
 def depth_colors(depth: NDArray[np.uint16], near_mm: float, far_mm: float) -> NDArray[np.uint8]:
     """(H, W, 3): depth in false colors, black where there is none."""
-    position = np.clip((depth.astype(np.float64) - near_mm) / (far_mm - near_mm), 0, 1) * (len(_RAMP) - 1)
+    every_mm = np.arange(1 << 16)
+    position = np.clip((every_mm - near_mm) / (far_mm - near_mm), 0, 1) * (len(_RAMP) - 1)
     steps = np.arange(len(_RAMP))
-    rgb = np.stack([np.interp(position, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-    rgb[depth == 0] = 0
-    return rgb.astype(np.uint8)
+    table = np.stack([np.interp(position, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1).astype(np.uint8)
+    table[0] = 0
+    return np.asarray(table[depth])
 
 
 def source_colors(source: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3): a source map; black nobody, gray the device itself, one color a donor, from the ninth on repeating."""
-    wrapped = np.where(source < len(_SOURCES), source, (source - 2) % (len(_SOURCES) - 2) + 2)
-    return np.asarray(_SOURCES[wrapped])
+    numbers = np.arange(1 << 8)
+    table = _SOURCES[np.where(numbers < len(_SOURCES), numbers, (numbers - 2) % (len(_SOURCES) - 2) + 2)]
+    return np.asarray(table[source])

@@ -12,6 +12,7 @@ __all__ = ["sample_colors", "sdk_points", "write_points"]
 
 _ZERO = np.float32(0)
 _LOW, _HIGH = np.float32(-32768), np.float32(32767)
+_U0, _U1, _U2, _U3 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -38,34 +39,32 @@ def write_points(
     rays: RayTable,
     origin: NDArray[np.float32],
     out: NDArray[np.float32],
-    index: NDArray[np.int32],
     start: int,
 ) -> int:
-    """Writes the point of every reading into ``out`` from ``start`` on, and its pixel's number into ``index``.
+    """Writes the point of every reading into ``out`` from ``start`` on.
 
     Args:
         depth: (H, W), mm, 0 = no reading.
         rays: (3, H, W) in the wanted frame, *per millimetre* of depth.
         origin: (3,), the depth camera's origin in that frame, in the unit of ``rays``.
         out: (N, 3), with room for every pixel.
-        index: (N,); row * W + column.
         start: where to begin.
 
     Returns:
         Where it ended.
     """
-    n = start
-    height, width = depth.shape
-    for row in range(height):
+    flat = out.reshape(-1)
+    origin_x, origin_y, origin_z = origin[0], origin[1], origin[2]
+    at = _U3 * np.uint64(start)  # unsigned: a negative index would mean one from the end
+    for row in range(depth.shape[0]):
         d, x, y, z = depth[row], rays[0, row], rays[1, row], rays[2, row]
-        for i in range(width):
+        for i in range(d.shape[0]):
             mm = np.float32(d[i])
-            px = x[i] * mm + origin[0]
+            px = x[i] * mm + origin_x
             # Always written, kept only where there is a point: a branch would cost more.
-            out[n, 0], out[n, 1], out[n, 2] = px, y[i] * mm + origin[1], z[i] * mm + origin[2]
-            index[n] = row * width + i
-            n += (d[i] != 0) & (px == px)
-    return n
+            flat[at], flat[at + _U1], flat[at + _U2] = px, y[i] * mm + origin_y, z[i] * mm + origin_z
+            at += _U3 if (d[i] != 0) & (px == px) else _U0
+    return int(at // _U3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from genlock.fuse.correspondence import depth_pixel_of
 from genlock.fuse.lens import RayTable, pack_lens, ray_table
 from genlock.fuse.points import sdk_points
-from genlock.fuse.raster import draw_depth
+from genlock.fuse.raster import MIN_WIDTH_PX, draw_depth
 from genlock.fuse.sampling import color_at_depth, undistort_bilinear, undistort_nearest
 from genlock.geometry import CameraModel, Pose
 from genlock.k4a import ColorResolution, DepthMode
@@ -39,6 +39,8 @@ class DepthWarp:
     """
 
     def __init__(self, depth_camera: CameraModel, target_camera: CameraModel, T_target_depth: Pose) -> None:
+        if target_camera.width_px < MIN_WIDTH_PX:
+            raise ValueError(f"an image {target_camera.width_px} px wide is too narrow: {MIN_WIDTH_PX} px at least")
         announce_compilation(draw_depth)
         self._shape = (depth_camera.height_px, depth_camera.width_px)
         self._target_shape = (target_camera.height_px, target_camera.width_px)
@@ -50,10 +52,13 @@ class DepthWarp:
         """The depth image in the target's view, (H, W) mm, 0 = nothing there; into ``out`` where one is given.
 
         Raises:
-            ValueError: the image does not have the depth camera's size.
+            ValueError: the image does not have the depth camera's size, or ``out`` not the target's or with gaps.
         """
         _check_shape(depth, self._shape)
         image = np.empty(self._target_shape, np.uint16) if out is None else out
+        _check_shape(image, self._target_shape)
+        if not image.flags.c_contiguous:
+            raise ValueError("out must lie in memory row by row, without gaps")
         draw_depth(depth, self._rays, self._translation_mm, self._lens, image)
         return image
 

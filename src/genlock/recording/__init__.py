@@ -12,11 +12,13 @@ from genlock.recording.muxer import WriteLoss
 from genlock.recording.offsets import OffsetEstimate, OffsetSource
 from genlock.recording.parts import SplitRule, parse_split_rule
 from genlock.recording.playthrough import RecordedSession
-from genlock.recording.reader import CaptureStamps, DataBlock, RecordingReader
+from genlock.recording.provenance import comes_from_virtual_rig
+from genlock.recording.reader import DataBlock, RecordingReader
 from genlock.recording.recorder import DiskPolicy, Recorder
 from genlock.recording.repair import RepairResult, repair_recording, repaired_path
 from genlock.recording.rewrite import Span, rewrite
 from genlock.recording.space import check_space
+from genlock.recording.table import CaptureStamps
 from genlock.recording.writer import RecordingSummary, RecordingWriter
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "TrackName",
     "WriteLoss",
     "check_space",
+    "comes_from_virtual_rig",
     "copy_file",
     "digest_recording",
     "inspect_recording",

@@ -286,6 +286,18 @@ class SessionFolder:
         )
         self.save()
 
+    def discard(self) -> bool:
+        """Removes what ``create`` made, if no recording was begun; whether it did. The name is then free again."""
+        files = [file for files in self.recordings().values() for file in files]
+        if any(file.exists() for file in files):
+            return False
+        for name in ("rig.toml", "plan.json", "log.jsonl", _RESERVE, _NAME_OF_SESSION):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder in which somebody else has put something stays
+            for folder in (*(file.parent for file in files), self.path / "devices", self.path):
+                folder.rmdir()
+        return True
+
     def save(self) -> None:
         """Writes ``session.json``."""
         write_atomically(self.path / _NAME_OF_SESSION, self._session.model_dump_json(indent=2) + "\n")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import mmap
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,97 +13,116 @@ from numpy.typing import NDArray
 from genlock.capture import Image
 from genlock.k4a import ImageFormat
 from genlock.recording.index import TrackBlocks
-from genlock.recording.layout import Track, TrackName
 from genlock.recording.source import FileSource
 
-__all__ = ["ImageLoader", "ImageViewer"]
+__all__ = ["ColorSettings", "ImageLoader", "ImageSource", "ImageViewer", "TrackImages"]
 
-_Roles = Mapping[TrackName, Track]
-_Blocks = Mapping[TrackName, TrackBlocks]
-_Formats = Mapping[TrackName, ImageFormat]
+
+class ColorSettings(NamedTuple):
+    """How the color camera was set for one image; 0 where unknown."""
+
+    exposure_usec: int = 0
+    white_balance_k: int = 0
+    iso_speed: int = 0
+
+
+_UNKNOWN_SETTINGS = ColorSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackImages:
+    """All that is known of a track's images before their pixels are read; by number, in the file's order."""
+
+    image_format: ImageFormat
+    width_px: int
+    height_px: int
+    stored_dtype: str
+    """Of pixels as they lie in the file, in numpy's words."""
+    blocks: TrackBlocks
+    usec: list[int]
+    """Device times."""
+    arrivals_nsec: list[int]
+    """Host times of arrival; 0 where nobody wrote it down."""
+    settings: list[ColorSettings] | None = None
+    """Of a color track whose recorder wrote them down."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that ``Image.pixels`` promises."""
+        match self.image_format:
+            case ImageFormat.MJPG:
+                return (-1,)
+            case ImageFormat.NV12:
+                return (self.height_px * 3 // 2, self.width_px)
+            case ImageFormat.YUY2:
+                return (self.height_px, self.width_px * 2)
+            case ImageFormat.BGRA32:
+                return (self.height_px, self.width_px, 4)
+            case _:
+                return (self.height_px, self.width_px)
+
+    def with_pixels(self, number: int, pixels: NDArray[Any]) -> Image:  # Any: uint8 or uint16
+        """The image of that number around its pixels."""
+        settings = self.settings[number] if self.settings is not None else _UNKNOWN_SETTINGS
+        return Image(
+            self.image_format,
+            self.width_px,
+            self.height_px,
+            pixels,
+            self.usec[number],
+            self.arrivals_nsec[number],
+            *settings,
+        )
+
+
+class ImageSource(Protocol):
+    """Where pixels come from; several threads may ask at once."""
+
+    def image(self, images: TrackImages, number: int) -> Image:
+        """The image of that number in its track."""
 
 
 class ImageLoader:
     """Reads images; every array is the caller's own."""
 
-    def __init__(self, source: FileSource, roles: _Roles, blocks: _Blocks, formats: _Formats) -> None:
+    def __init__(self, source: FileSource) -> None:
         self._source = source
-        self._roles, self._blocks, self._formats = roles, blocks, formats
-        sizes = (blocks[role].image_bytes or 0 for role in formats)
-        self._scratch = memoryview(bytearray(max(sizes, default=0)))
+        self._scratch: list[bytearray] = []
+        """Those that no thread is using."""
 
-    def image(self, role: TrackName, number: int, usec: int, record: np.void | None) -> Image:
-        """The image of that number in its track.
-
-        Args:
-            role: which track.
-            number: in the file's order.
-            usec: its device time.
-            record: what genlock's own track says of its capture.
-        """
-        track, blocks, image_format = self._roles[role], self._blocks[role], self._formats[role]
-        offset, size = blocks.offsets[number], blocks.sizes[number]
-        if role is TrackName.COLOR:
-            pixels: NDArray[np.uint8] | NDArray[np.uint16] = np.empty(size, np.uint8)
+    def image(self, images: TrackImages, number: int) -> Image:
+        """The image of that number in its track, in native byte order."""
+        offset, size = images.blocks.offsets[number], images.blocks.sizes[number]
+        if images.stored_dtype == "u1":
+            pixels: NDArray[Any] = np.empty(size, np.uint8)  # Any: uint8 or uint16
             self._source.read_into(offset, pixels.data)
-            pixels = pixels.reshape(_color_shape(image_format, track))
-        else:
-            # Through a buffer that stays in the cache: half the memory traffic of swapping bytes in place.
-            self._source.read_into(offset, self._scratch[:size])
-            pixels = np.empty((track.height_px, track.width_px), np.uint16)
-            stored = np.frombuffer(self._scratch, ">u2" if track.is_big_endian else "<u2", pixels.size)
-            np.copyto(pixels, stored.reshape(pixels.shape))
-        return _image(role, track, image_format, pixels, usec, record)
+            return images.with_pixels(number, pixels.reshape(images.shape))
+        # Through a buffer that stays in the cache: half the memory traffic of swapping bytes in place.
+        scratch = self._take_scratch(size)
+        self._source.read_into(offset, memoryview(scratch)[:size])
+        pixels = np.empty(images.shape, np.uint16)
+        np.copyto(pixels, np.frombuffer(scratch, images.stored_dtype, pixels.size).reshape(images.shape))
+        self._scratch.append(scratch)
+        return images.with_pixels(number, pixels)
+
+    def _take_scratch(self, size_bytes: int) -> bytearray:
+        try:
+            scratch = self._scratch.pop()
+        except IndexError:
+            scratch = bytearray()
+        return scratch if len(scratch) >= size_bytes else bytearray(size_bytes)
 
 
 class ImageViewer:
-    """Shows images where they lie in the file."""
+    """Shows images where they lie in the file: read-only, depth and IR in the byte order that they are stored in."""
 
-    def __init__(self, path: Path, roles: _Roles, blocks: _Blocks, formats: _Formats) -> None:
-        self._file = np.memmap(path, np.uint8, mode="r")
-        self._roles, self._blocks, self._formats = roles, blocks, formats
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # lives as long as any view of it
 
-    def image(self, role: TrackName, number: int, usec: int, record: np.void | None) -> Image:
-        """As ``ImageLoader.image``, but read-only, and depth and IR as they are stored: big-endian."""
-        track, blocks, image_format = self._roles[role], self._blocks[role], self._formats[role]
-        offset = blocks.offsets[number]
-        stored: NDArray[Any] = np.asarray(self._file[offset : offset + blocks.sizes[number]])  # Any: two dtypes
-        if role is TrackName.COLOR:
-            pixels = stored.reshape(_color_shape(image_format, track))
-        else:
-            pixels = stored.view(">u2" if track.is_big_endian else "<u2").reshape(track.height_px, track.width_px)
-        return _image(role, track, image_format, pixels, usec, record)
-
-
-def _image(
-    role: TrackName,
-    track: Track,
-    image_format: ImageFormat,
-    pixels: NDArray[Any],  # Any: uint8 or uint16
-    usec: int,
-    record: np.void | None,
-) -> Image:
-    return Image(
-        image_format=image_format,
-        width_px=track.width_px,
-        height_px=track.height_px,
-        pixels=pixels,
-        device_timestamp_usec=usec,
-        system_timestamp_nsec=int(record[f"{role.lower()}_arrival_nsec"]) if record is not None else 0,
-        **(_color_settings(record) if record is not None and role is TrackName.COLOR else {}),
-    )
-
-
-def _color_shape(image_format: ImageFormat, track: Track) -> tuple[int, ...]:
-    """The shapes that ``Image.pixels`` promises."""
-    width, height = track.width_px, track.height_px
-    shapes = {
-        ImageFormat.NV12: (height * 3 // 2, width),
-        ImageFormat.YUY2: (height, width * 2),
-        ImageFormat.BGRA32: (height, width, 4),
-    }
-    return shapes.get(image_format, (-1,))
-
-
-def _color_settings(record: np.void) -> dict[str, int]:
-    return {name: int(record[name]) for name in ("exposure_usec", "white_balance_k", "iso_speed")}
+    def image(self, images: TrackImages, number: int) -> Image:
+        """The image of that number in its track."""
+        offset, size = images.blocks.offsets[number], images.blocks.sizes[number]
+        dtype = np.dtype(images.stored_dtype)
+        pixels = np.frombuffer(self._file, dtype, size // dtype.itemsize, offset)
+        return images.with_pixels(number, pixels.reshape(images.shape))

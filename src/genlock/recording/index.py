@@ -19,26 +19,24 @@ from genlock.recording.ebml import (
     VINT_LENGTH,
     VINT_MASK,
     MalformedElementError,
-    encode_id,
     parse_head,
     parse_vint,
 )
+from genlock.recording.seek import find_cluster, next_cluster
 from genlock.recording.source import FileSource
 
-__all__ = ["BlockIndex", "Damage", "DamageKind", "TrackBlocks", "scan_blocks"]
+__all__ = ["BlockIndex", "Damage", "DamageKind", "TrackBlocks", "scan_blocks", "scan_stretch"]
 
 _WINDOW_BYTES = 512
 """Read at once where heads are expected: small blocks share a window, an image's head needs 20 bytes."""
 _HEAD_ROOM_BYTES = 32
 """The longest element head and block head together."""
 _LONGEST_HEAD_BYTES = 12
-_SEARCH_BYTES = 1 << 20
-_CLUSTER_ID = encode_id(ids.CLUSTER)
-_FIRST_CHILDREN = (ids.CRC_32, ids.TIMECODE)
-"""One of these begins every cluster: what tells a cluster from four bytes of an image that look like one."""
 _MAX_NSEC = 1 << 60
 """Block times beyond are damage: 36 years."""
 _LACING_BITS = 0x06
+_CRC_32_BYTES = 4
+_CRC_32_HEAD = bytes((ids.CRC_32, 0x80 | _CRC_32_BYTES))
 
 
 class DamageKind(Enum):
@@ -127,6 +125,15 @@ def scan_blocks(source: FileSource, document: Document, tracks: Mapping[int, Tra
     return scan.index
 
 
+def scan_stretch(
+    source: FileSource, document: Document, tracks: Mapping[int, TrackBlocks], begin_nsec: int, end_nsec: int
+) -> BlockIndex:
+    """The same for the clusters that hold a stretch of block times, and some before and behind."""
+    scan = _Scan(source, document, BlockIndex(tracks))
+    scan.run(find_cluster(source, document, begin_nsec), end_nsec)
+    return scan.index
+
+
 class _Scan:
     """One walk. Offsets are absolute; ``at`` always grows, so that the walk ends on any input."""
 
@@ -136,13 +143,25 @@ class _Scan:
         self._tick_nsec = document.tick_nsec
         self.index = index
         self._numbers = index.tracks
+        # By a block's first byte, for the walk's inner loop. Tracks that may lace are not plain.
+        self._plain_tracks = {
+            0x80 | number: (b, b.image_bytes, b.nsec.append, b.offsets.append, b.sizes.append, b.flags.append)
+            for number, b in index.tracks.items()
+            if number < 0x7F and not b.may_lace
+        }
+        self._other_tracks = {0x80 | number for number, b in index.tracks.items() if number < 0x7F and b.may_lace}
         self._window = b""
         self._window_at = 0
 
-    def run(self, at: int) -> None:
-        """The segment's children. Where a segment ends is not asked: a killed recorder may have written past it."""
+    def run(self, at: int, until_nsec: int = _MAX_NSEC) -> None:
+        """The segment's children. Where a segment ends is not asked: a killed recorder may have written past it.
+
+        Args:
+            at: where to begin.
+            until_nsec: block time behind which nothing is asked for.
+        """
         file_bytes = self._file_bytes
-        while at < file_bytes:
+        while at < file_bytes and self.index.last_nsec <= until_nsec:
             offset = self._see(at)
             try:
                 element_id, size, head_bytes = parse_head(self._window, offset)
@@ -172,31 +191,11 @@ class _Scan:
 
     def _search(self, at: int, *, note: bool = True) -> int:
         """The next cluster at or after ``at``; the end of the file when there is none."""
-        begin = at
-        while at < self._file_bytes:
-            chunk = self._source.read_at(at, _SEARCH_BYTES)
-            found = chunk.find(_CLUSTER_ID)
-            while found >= 0:
-                if self._is_cluster(at + found):
-                    if note:
-                        self._note(DamageKind.UNREADABLE, begin, at + found - begin)
-                    return at + found
-                found = chunk.find(_CLUSTER_ID, found + 1)
-            if at + len(chunk) >= self._file_bytes:
-                break
-            at += len(chunk) - len(_CLUSTER_ID) + 1
+        found = next_cluster(self._source, at, self._file_bytes)
+        following = self._file_bytes if found is None else found
         if note:
-            self._note(DamageKind.UNREADABLE, begin, self._file_bytes - begin)
-        return self._file_bytes
-
-    def _is_cluster(self, at: int) -> bool:
-        data = self._source.read_at(at, 24)
-        try:
-            _, _, head_bytes = parse_head(data, 0)
-            element_id, _, _ = parse_head(data, head_bytes)
-        except MalformedElementError:
-            return False
-        return element_id in _FIRST_CHILDREN
+            self._note(DamageKind.UNREADABLE, at, following - at)
+        return following
 
     def _note(self, kind: DamageKind, offset: int, size_bytes: int) -> None:
         self.index.damage.append(Damage(kind, offset, size_bytes, self.index.last_nsec // 1000))
@@ -205,7 +204,9 @@ class _Scan:
         """Indexes one cluster's blocks; returns where to go on."""
         self.index.clusters += 1
         limit = min(end, self._file_bytes)
-        cluster_ticks: int | None = None
+        at, cluster_ticks = self._plain_prologue(at, limit)
+        if cluster_ticks is not None:
+            at = self._plain_blocks(at, limit, cluster_ticks)
         while at < limit:
             offset = self._see(at)
             window = self._window
@@ -292,13 +293,30 @@ class _Scan:
         if nsec > self.index.last_nsec:
             self.index.last_nsec = nsec
 
+    def _plain_prologue(self, at: int, limit: int) -> tuple[int, int | None]:
+        """Where a cluster's blocks begin and its ticks, if it begins with a CRC-32 and a time as ours and libk4a's do.
+
+        Otherwise, without a word, where it was called, and no ticks.
+        """
+        offset = self._see(at)
+        window = self._window
+        if offset + _HEAD_ROOM_BYTES > len(window) or window[offset : offset + 2] != _CRC_32_HEAD:
+            return at, None
+        size_at = offset + 2 + _CRC_32_BYTES + 1
+        size = window[size_at] & 0x7F
+        begin = at + size_at + 1 - offset
+        if window[size_at - 1] != ids.TIMECODE or window[size_at] < 0x80 or size > 8 or begin + size > limit:
+            return at, None
+        ticks = int.from_bytes(window[size_at + 1 : size_at + 1 + size], "big")
+        return (begin + size, ticks) if ticks * self._tick_nsec < _MAX_NSEC else (at, None)
+
     def _plain_blocks(self, at: int, limit: int, cluster_ticks: int) -> int:
         """The same for a run of SimpleBlocks as every recorder writes them: where a long walk spends its time.
 
         Stops, without a word, at the first thing that is anything else, and returns where that is.
         """
         window, window_at = self._window, self._window_at
-        last_nsec = self.index.last_nsec
+        last_nsec, tick_nsec, tracks = self.index.last_nsec, self._tick_nsec, self._plain_tracks
         while at < limit:
             offset = at - window_at
             if offset + _HEAD_ROOM_BYTES > len(window):
@@ -316,19 +334,25 @@ class _Scan:
             # An unknown size, all ones, reaches beyond any cluster or leaves nothing for the block's own head.
             if window[head] < 0x80 or payload_bytes < 0 or after > limit:
                 break
-            blocks = self._numbers.get(window[head] & 0x7F)
-            if blocks is not None:
+            track = tracks.get(window[head])
+            if track is not None:
+                blocks, image_bytes, add_nsec, add_offset, add_size, add_flags = track
                 flags = window[head + 3]
-                if not blocks.takes(payload_bytes, flags):
+                if flags & _LACING_BITS or (image_bytes is not None and image_bytes != payload_bytes):
                     break
                 relative_ticks = window[head + 1] << 8 | window[head + 2]
                 relative_ticks -= relative_ticks >> 15 << 16  # 16 bits, signed
-                nsec = (cluster_ticks + relative_ticks) * self._tick_nsec
-                blocks.add(nsec, begin, payload_bytes, flags)
+                nsec = (cluster_ticks + relative_ticks) * tick_nsec
+                add_nsec(nsec)
+                add_offset(begin)
+                add_size(payload_bytes)
+                add_flags(flags)
                 if blocks.keep_bytes:
                     self._keep(blocks, begin, payload_bytes)
                 if nsec > last_nsec:
                     last_nsec = nsec
+            elif window[head] in self._other_tracks:
+                break
             at = after
         self.index.last_nsec = last_nsec
         return at

@@ -12,7 +12,9 @@ import numpy as np
 from genlock.findings import Finding, Severity
 from genlock.k4a import DeviceConfig, start_refusals, usec_from_ticks
 from genlock.recording.layout import FIRST_OFFSET_PAST_PLAYBACK_USEC, IMAGE_TRACKS, Track, TrackName
-from genlock.recording.reader import CaptureStamps, RecordingReader, TimesUsec
+from genlock.recording.provenance import comes_from_virtual_rig
+from genlock.recording.reader import RecordingReader
+from genlock.recording.table import CaptureStamps, TimesUsec
 
 __all__ = ["DepthDelay", "RecordingInspection", "TrackInspection", "inspect_recording"]
 
@@ -127,7 +129,7 @@ def inspect_recording(path: Path) -> RecordingInspection:
             writing_app=reader.writing_app,
             serial=reader.serial,
             config=reader.config,
-            is_simulated=reader.tags.get("GENLOCK_BACKEND") == "sim",
+            is_simulated=comes_from_virtual_rig(reader.tags, reader.calibration),
             start_offset_usec=reader.start_offset_usec,
             duration_usec=reader.duration_usec,
             tracks=tracks,

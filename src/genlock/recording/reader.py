@@ -8,30 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.capture import Capture, Image, ImuSample
+from genlock.capture import Capture, ImuSample
 from genlock.errors import RecordingError
 from genlock.findings import Finding
 from genlock.k4a import DeviceConfig, image_bytes
+from genlock.recording.ahead import ReadAhead
 from genlock.recording.clusters import IMU_SAMPLE
 from genlock.recording.cursor import CaptureCursor
 from genlock.recording.damage import damage_findings
 from genlock.recording.document import Document, read_document
 from genlock.recording.ebml import MalformedElementError
-from genlock.recording.grouping import MISSING, CaptureGroups, SyncTimes, group_images
+from genlock.recording.grouping import MISSING, CaptureGroups
 from genlock.recording.images import ImageLoader, ImageViewer
-from genlock.recording.index import BlockIndex, TrackBlocks, scan_blocks
+from genlock.recording.index import BlockIndex, TrackBlocks, scan_blocks, scan_stretch
 from genlock.recording.lacing import unlace
 from genlock.recording.layout import (
     CALIBRATION_FILE,
-    IMAGE_TRACKS,
     NSEC_PER_USEC,
     LayoutError,
     TagTarget,
@@ -41,28 +42,18 @@ from genlock.recording.layout import (
     find_roles,
     image_formats,
 )
-from genlock.recording.playhead import Playhead
 from genlock.recording.source import FileSource
-from genlock.recording.stamps_track import STAMP_RECORD, StampRecords, decode_stamp_records, find_records
+from genlock.recording.stamps_track import STAMP_RECORD
+from genlock.recording.table import CaptureStamps, CaptureTable, TimesUsec
 
-__all__ = ["CaptureStamps", "DataBlock", "RecordingReader"]
-
-TimesUsec = NDArray[np.int64]  # (N,), device time in us
+__all__ = ["DataBlock", "RecordingReader"]
 
 _MAX_IMU_BLOCK_BYTES = 1 << 16
 """A block holds 256 samples of 40 bytes at most; longer ones are damage."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CaptureStamps:
-    """The times of every capture, without images."""
-
-    color_usec: TimesUsec
-    """(N,) device time of the color image, -1 where the capture has none."""
-    depth_usec: TimesUsec
-    """(N,) device time of the depth and IR images, -1 where the capture has neither."""
-    arrival_nsec: NDArray[np.int64]
-    """(N,) host time at which the last of the capture's images arrived, -1 where nobody wrote it down."""
+_REORDER_NSEC = 2_000_000_000
+"""What belongs to one moment lies no further apart in the file: libk4arecord keeps a cluster open for so long."""
 
 
 class DataBlock(NamedTuple):
@@ -94,6 +85,7 @@ class RecordingReader:
         """
         self._path = path
         self._source = FileSource(path)
+        self._readings: WeakSet[ReadAhead[Capture]] = WeakSet()
         try:
             self._document = read_document(self._source, path)
             self._tag_values = self._document.tag_values()
@@ -117,7 +109,9 @@ class RecordingReader:
         self.close()
 
     def close(self) -> None:
-        """Safe twice."""
+        """Ends iterations that are under way; safe twice."""
+        for reading in list(self._readings):
+            reading.close()
         self._source.close()
 
     # ---- what the header says -----------------------------------------------------------------------------------
@@ -189,44 +183,24 @@ class RecordingReader:
 
     def image_usec(self, track: TrackName) -> TimesUsec:
         """(N,) device times of a track's blocks, in the file's order; empty without such a track."""
-        blocks = self._blocks.get(track)
-        if blocks is None:
-            return np.empty(0, np.int64)
-        return np.frombuffer(blocks.nsec, np.int64) // NSEC_PER_USEC + self.start_offset_usec
+        return self._table.image_usec(track)
 
     def stamps(self) -> CaptureStamps:
         """The times of every capture that ``captures`` would give, without reading any image."""
-        times = {}
-        arrivals = np.full(len(self._groups), -1, np.int64)
-        for column, role in enumerate(self._image_roles):
-            numbers = self._groups[:, column]
-            times[role] = _taken(self.image_usec(role), numbers)
-            np.maximum(arrivals, _taken(self._arrivals_nsec[role], numbers), out=arrivals)
-        nothing = np.full(len(self._groups), -1, np.int64)
-        depth = times.get(TrackName.DEPTH, nothing)
-        infrared = times.get(TrackName.IR, nothing)
-        return CaptureStamps(
-            color_usec=times.get(TrackName.COLOR, nothing),
-            depth_usec=np.where(infrared == -1, depth, infrared),
-            arrival_nsec=arrivals,
-        )
+        return self._table.stamps()
 
     def exposures_usec(self) -> NDArray[np.int64]:
         """(N,) exposure of each capture's color image, as the device reported it; 0 where nobody wrote it down."""
-        if TrackName.COLOR not in self._image_roles:
-            return np.zeros(len(self._groups), np.int64)
-        numbers = self._groups[:, self._image_roles.index(TrackName.COLOR)]
-        recorded = _taken(self._records["exposure_usec"].astype(np.int64), self._record_numbers[TrackName.COLOR])
-        return np.maximum(_taken(recorded, numbers), 0)
+        return self._table.exposures_usec()
 
     @property
     def groups(self) -> CaptureGroups:
         """(N, T) for each capture and image track, in the order COLOR, DEPTH, IR, the image's number or -1."""
-        return self._groups
+        return self._table.groups
 
     def has_image(self) -> NDArray[np.bool_]:
         """(N, T) whether each capture has an image of each image track, in the order COLOR, DEPTH, IR."""
-        return np.not_equal(self._groups, MISSING)
+        return np.not_equal(self._table.groups, MISSING)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -235,7 +209,7 @@ class RecordingReader:
             self._path.name,
             self._document,
             self._index,
-            has_images=any(len(self._blocks[role].nsec) for role in self._image_roles),
+            has_images=any(len(self._blocks[role].nsec) for role in self._table.image_roles),
             has_start_offset=self._tagged_offset_nsec is not None,
             recovered_offset_usec=self._recovered_offset_usec,
         )
@@ -250,7 +224,10 @@ class RecordingReader:
         Args:
             start_usec: device time; begins with the first capture that does not lie before it. By default at the first.
         """
-        return self._captures(start_usec, ImageLoader(self._source, self._roles, self._blocks, self._formats))
+        table, loader = self._table, ImageLoader(self._source)
+        reading = ReadAhead(partial(table.capture, group, index, loader) for index, group in self._rows(start_usec))
+        self._readings.add(reading)
+        return iter(reading)
 
     def views(self, start_usec: int | None = None) -> Iterator[Capture]:
         """The same captures without a copy: their arrays are read-only views of the file, mapped into memory.
@@ -259,14 +236,37 @@ class RecordingReader:
         they are looked at; if the disk goes away or the file shrinks then, the system ends the process: for whatever
         must not die use ``captures``. The views stay good after ``close``.
         """
-        return self._captures(start_usec, ImageViewer(self._path, self._roles, self._blocks, self._formats))
+        table, viewer = self._table, ImageViewer(self._path)
+        return (table.capture(group, index, viewer) for index, group in self._rows(start_usec))
+
+    def excerpt(self, begin_usec: int, end_usec: int) -> Iterator[Capture]:
+        """The captures from one device time up to another, without walking the whole file.
+
+        Finds the place by looking at some twenty clusters, however long the recording is, where everything else that
+        asks of times walks all of them once. Therefore ``index`` counts from 0 within the excerpt.
+
+        Args:
+            begin_usec: begins with the first capture that does not lie before it.
+            end_usec: ends before the first capture none of whose images lies before it.
+        """
+        begin_nsec, end_nsec = ((usec - self.start_offset_usec) * NSEC_PER_USEC for usec in (begin_usec, end_usec))
+        index = scan_stretch(
+            self._source, self._document, self._new_columns(), begin_nsec - _REORDER_NSEC, end_nsec + _REORDER_NSEC
+        )
+        table, loader = self._table_of(index), ImageLoader(self._source)
+        playhead = table.playhead()
+        playhead.seek(max(0, begin_nsec))
+        number = 0
+        while (group := playhead.next()) is not None and table.begins_usec(group) < end_usec:
+            yield table.capture(group, number, loader)
+            number += 1
 
     def cursor(self) -> CaptureCursor:
         """A place in the recording that moves by itself; any number of them at the same time."""
-        loader = ImageLoader(self._source, self._roles, self._blocks, self._formats)
+        table, loader = self._table, ImageLoader(self._source)
         return CaptureCursor(
-            self._playhead(),
-            lambda group: self._capture(self._index_of(group), group, loader),
+            table.playhead(),
+            lambda group: table.capture(group, table.row_of(group), loader),
             self.start_offset_usec,
             self._index.last_nsec,
         )
@@ -330,57 +330,25 @@ class RecordingReader:
                 continue
             yield from (sample for sample in samples if len(sample) == IMU_SAMPLE.size)
 
-    def _captures(self, start_usec: int | None, loader: ImageLoader | ImageViewer) -> Iterator[Capture]:
+    def _rows(self, start_usec: int | None) -> Iterator[tuple[int, Sequence[int]]]:
+        """Captures as images' numbers, each with its index."""
         if start_usec is None:
-            for index, group in enumerate(self._groups.tolist()):
-                yield self._capture(index, group, loader)
+            yield from enumerate(self._table.groups.tolist())
             return
-        playhead = self._playhead()
+        playhead = self._table.playhead()
         playhead.seek(max(0, start_usec - self.start_offset_usec) * NSEC_PER_USEC)
         while (found := playhead.next()) is not None:
-            yield self._capture(self._index_of(found), found, loader)
-
-    def _capture(self, index: int, group: Sequence[int], loader: ImageLoader | ImageViewer) -> Capture:
-        images: dict[TrackName, Image] = {}
-        temperature_c = float("nan")
-        for role, number in zip(self._image_roles, group, strict=True):
-            if number == MISSING:
-                continue
-            record = self._record_of(role, number)
-            images[role] = loader.image(role, number, self._image_times[role][number], record)
-            if record is not None:
-                temperature_c = float(record["temperature_c"])
-        return Capture(
-            serial=self.serial or self._path.stem,
-            index=index,
-            color=images.get(TrackName.COLOR),
-            depth=images.get(TrackName.DEPTH),
-            ir=images.get(TrackName.IR),
-            temperature_c=temperature_c,
-        )
-
-    def _playhead(self) -> Playhead:
-        return Playhead(self._sync_times, self._period_nsec)
-
-    def _index_of(self, group: Sequence[int]) -> int:
-        """Which of ``captures`` holds the group's first image."""
-        column, number = next((column, number) for column, number in enumerate(group) if number != MISSING)
-        return int(self._rows_of_images[column][number])
-
-    @cached_property
-    def _rows_of_images(self) -> tuple[NDArray[np.int64], ...]:
-        """For each image track, by the image's number, the row in the groups."""
-        return tuple(np.flatnonzero(column != MISSING) for column in self._groups.T)
-
-    @cached_property
-    def _image_times(self) -> dict[TrackName, list[int]]:
-        return {role: self.image_usec(role).tolist() for role in self._image_roles}
+            yield self._table.row_of(found), found
 
     # ---- the walk over the file, once ---------------------------------------------------------------------------
 
     @cached_property
     def _index(self) -> BlockIndex:
         """The blocks of every track."""
+        return scan_blocks(self._source, self._document, self._new_columns())
+
+    def _new_columns(self) -> dict[int, TrackBlocks]:
+        """For each track by number, what the walk shall note of its blocks."""
         columns = {track.number: TrackBlocks(may_lace=True) for track in self._document.tracks}
         for role, track in self._roles.items():
             image_format = self._formats.get(role)
@@ -390,36 +358,19 @@ class RecordingReader:
                 may_lace=role is TrackName.IMU,
                 keep_bytes=STAMP_RECORD.itemsize if role is TrackName.GENLOCK_STAMPS else 0,
             )
-        return scan_blocks(self._source, self._document, columns)
+        return columns
 
     @cached_property
     def _blocks(self) -> dict[TrackName, TrackBlocks]:
         return {role: self._index.tracks[track.number] for role, track in self._roles.items()}
 
     @cached_property
-    def _image_roles(self) -> tuple[TrackName, ...]:
-        return tuple(role for role in IMAGE_TRACKS if role in self._roles)
+    def _table(self) -> CaptureTable:
+        return self._table_of(self._index)
 
-    @cached_property
-    def _sync_times(self) -> list[SyncTimes]:
-        """Of each image track, block times in ns without the configured delay."""
-        delay_nsec = self._config.depth_delay_off_color_usec * NSEC_PER_USEC
-        times = []
-        for role in self._image_roles:
-            waits_nsec = max(delay_nsec, 0) if role is TrackName.COLOR else max(-delay_nsec, 0)
-            times.append(np.frombuffer(self._blocks[role].nsec, np.int64) + waits_nsec)
-        return times
-
-    @property
-    def _period_nsec(self) -> int:
-        tagged_nsec = self._roles[self._image_roles[0]].frame_period_nsec if self._image_roles else 0
-        return tagged_nsec or self._config.camera_fps.period_usec * NSEC_PER_USEC
-
-    @cached_property
-    def _groups(self) -> CaptureGroups:
-        if not self._image_roles:
-            return np.empty((0, 0), np.int64)
-        return group_images(self._sync_times, self._period_nsec)
+    def _table_of(self, index: BlockIndex) -> CaptureTable:
+        serial = self.serial or self._path.stem
+        return CaptureTable(serial, self._config, self._roles, self._formats, index, self.start_offset_usec)
 
     @cached_property
     def _recovered_offset_usec(self) -> int | None:
@@ -435,36 +386,6 @@ class RecordingReader:
             return None
         offset_usec = first.acc_timestamp_usec - blocks.nsec[0] // NSEC_PER_USEC
         return offset_usec if offset_usec >= 0 else None
-
-    # ---- genlock's own track ------------------------------------------------------------------------------------
-
-    @cached_property
-    def _records(self) -> StampRecords:
-        blocks = self._blocks.get(TrackName.GENLOCK_STAMPS)
-        return decode_stamp_records(bytes(blocks.kept) if blocks is not None else b"")
-
-    @cached_property
-    def _record_numbers(self) -> dict[TrackName, NDArray[np.int64]]:
-        return {role: find_records(self._records, role.lower(), self.image_usec(role)) for role in self._image_roles}
-
-    def _record_of(self, role: TrackName, number: int) -> np.void | None:
-        record = self._record_numbers[role][number]
-        return None if record == MISSING else self._records[record]
-
-    @cached_property
-    def _arrivals_nsec(self) -> dict[TrackName, NDArray[np.int64]]:
-        arrivals = {}
-        for role, numbers in self._record_numbers.items():
-            recorded = _taken(self._records[f"{role.lower()}_arrival_nsec"], numbers)
-            arrivals[role] = np.where(recorded > 0, recorded, -1)
-        return arrivals
-
-
-def _taken(values: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The values by number; -1 where the number is MISSING."""
-    if len(values) == 0:
-        return np.full(len(numbers), -1, np.int64)
-    return np.where(numbers == MISSING, -1, values[np.maximum(numbers, 0)])
 
 
 def _tagged_nsec(tags: Mapping[str, str]) -> int | None:

@@ -1,5 +1,6 @@
 """One run of a plan on a backend: open, arm, start subordinates first and the master last, capture, match, stop."""
 
+from genlock.session.arming import check_jacks, set_controls
 from genlock.session.fanout import LaneCounts
 from genlock.session.phases import FinishReason, Phase
 from genlock.session.session import Session
@@ -15,4 +16,6 @@ __all__ = [
     "Session",
     "SessionEvent",
     "SessionStatus",
+    "check_jacks",
+    "set_controls",
 ]

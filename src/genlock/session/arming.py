@@ -15,8 +15,18 @@ __all__ = ["check_jacks", "set_controls"]
 _TIMING_CONTROLS = (ColorControl.POWERLINE_FREQUENCY, ColorControl.EXPOSURE_TIME_ABSOLUTE)
 
 
-def check_jacks(planned: PlannedDevice, found: SyncJacks) -> Iterator[Finding]:
+def check_jacks(planned: PlannedDevice, found: SyncJacks | None) -> Iterator[Finding]:
     """What the plugs say against the wiring. A plug is no proof of a signal, but a missing one is proof of none."""
+    if found is None:
+        if planned.config.wired_sync_mode is not WiredSyncMode.STANDALONE:
+            yield Finding(
+                "session.jacks_unknown",
+                Severity.WARNING,
+                f"device {planned.serial}",
+                "it cannot tell which of its sync jacks have a plug: the wiring is not checked",
+                "Look at the plugs yourself; genlock check-wiring tells whether pulses arrive.",
+            )
+        return
     needed = {
         "sync_in": planned.config.wired_sync_mode is WiredSyncMode.SUBORDINATE,
         "sync_out": planned.config.wired_sync_mode is WiredSyncMode.MASTER,

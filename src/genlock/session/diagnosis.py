@@ -51,8 +51,14 @@ def device_lost(serial: str, error: DeviceError) -> Finding:
     )
 
 
-def silence(planned: PlannedDevice, *, has_delivered: bool) -> CaptureTimeoutError:
-    """A device that delivers nothing: why, most likely."""
+def silence(planned: PlannedDevice, waited_sec: float, *, has_delivered: bool) -> CaptureTimeoutError:
+    """A device that delivers nothing: why, most likely.
+
+    Args:
+        planned: the device.
+        waited_sec: how long a first capture was waited for.
+        has_delivered: whether it ever delivered anything.
+    """
     serial = planned.serial
     if has_delivered:
         return CaptureTimeoutError(
@@ -61,12 +67,11 @@ def silence(planned: PlannedDevice, *, has_delivered: bool) -> CaptureTimeoutErr
     if planned.config.wired_sync_mode is WiredSyncMode.SUBORDINATE:
         return CaptureTimeoutError(
             serial,
-            f"no capture within {FIRST_CAPTURE_TIMEOUT_SEC:g} s of the last start, although a plug sits in its "
+            f"no capture within {waited_sec:g} s of the last start, although a plug sits in its "
             "Sync In: no pulse reaches it. Check the cable's other end and every device before it in the chain, "
             "try another cable and another jack; under an external trigger, check the generator.",
         )
     return CaptureTimeoutError(
         serial,
-        f"no capture within {FIRST_CAPTURE_TIMEOUT_SEC:g} s of its start: check power and USB, and that no other "
-        "program uses it",
+        f"no capture within {waited_sec:g} s of its start: check power and USB, and that no other program uses it",
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from genlock.capture import Capture
 from genlock.clock import Clock
 from genlock.devices import Device
-from genlock.errors import CaptureTimeoutError, DeviceError
+from genlock.errors import CaptureTimeoutError, DeviceError, StreamEndedError
 from genlock.k4a import SyncJacks
 from genlock.session.fanout import Lane
 
@@ -47,6 +47,8 @@ class Pump:
         self.captures = 0
         self.last_capture_nsec: int | None = None
         """Host time of the latest capture's hand-over; ``None`` before the first."""
+        self.has_ended = False
+        """Whether the device has delivered all that it has: played recordings end."""
         self.error: Exception | None = None
         self._thread = clock.start_thread(self._run, name=f"genlock-pump-{serial}")
 
@@ -62,6 +64,8 @@ class Pump:
         try:
             while not self._is_stopping:
                 self._take_one()
+        except StreamEndedError:
+            self.has_ended = True
         except DeviceError as error:
             if not self._is_stopping:  # a device that was just stopped may say so
                 logger.error("%s", error)
@@ -75,7 +79,9 @@ class Pump:
     def _take_one(self) -> None:
         if self._clock.now_nsec() >= self._next_poll_nsec:
             self._next_poll_nsec = self._clock.now_nsec() + _JACKS_NSEC
-            self._on_jacks(self._serial, self._device.sync_jacks())
+            jacks = self._device.sync_jacks()
+            if jacks is not None:
+                self._on_jacks(self._serial, jacks)
         try:
             capture = self._device.next_capture(_POLL_SEC)
         except CaptureTimeoutError:

@@ -141,6 +141,7 @@ class Session:
         def arm_one(serial: str) -> None:
             planned, device = self._plan.device(serial), self._devices[serial]
             findings = [
+                *device.info.findings,
                 *check_jacks(planned, device.sync_jacks()),
                 *set_controls(planned, device, warm_up=self._warm_up),
             ]
@@ -167,7 +168,12 @@ class Session:
             self._start_pump(serial)
 
         self._for_each(self._plan.start_order, start_one, "device_started", "could not start every device")
-        self._gatherer.wait_for(self._is_under_way, self._first_capture_timeout_sec)
+        # Pulses may come late, from another computer's master or a generator. Once one device has heard them, all have.
+        self._gatherer.wait_for(
+            lambda: self._has_news() or any(pump.captures for pump in self._pumps.values()),
+            self._first_capture_timeout_sec,
+        )
+        self._gatherer.wait_for(self._is_under_way, min(FIRST_CAPTURE_TIMEOUT_SEC, self._first_capture_timeout_sec))
         self._raise_if_failed()
         silent = [serial for serial, pump in self._pumps.items() if pump.captures == 0]
         if silent and not self._is_cancelled():
@@ -426,7 +432,8 @@ class Session:
         }
         now_nsec = self._clock.now_nsec()
         for serial, pump in self._pumps.items():
-            is_silent = pump.captures and now_nsec - (pump.last_capture_nsec or 0) > SILENCE_LIMIT_SEC * 1e9
+            is_awaited = pump.captures and not pump.has_ended
+            is_silent = is_awaited and now_nsec - (pump.last_capture_nsec or 0) > SILENCE_LIMIT_SEC * 1e9
             if is_silent and serial not in self._lost and serial not in errors:
                 errors[serial] = self._silence(serial)
         if errors and not self._goes_on_without(errors):
@@ -484,4 +491,5 @@ class Session:
             raise RigError("what was captured could not be handed on", errors)
 
     def _silence(self, serial: str) -> CaptureTimeoutError:
-        return silence(self._plan.device(serial), has_delivered=self._pumps[serial].captures > 0)
+        has_delivered = self._pumps[serial].captures > 0
+        return silence(self._plan.device(serial), self._first_capture_timeout_sec, has_delivered=has_delivered)

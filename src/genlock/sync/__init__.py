@@ -14,6 +14,7 @@ from genlock.sync.offsets import (
     offset_errors_usec,
 )
 from genlock.sync.pairing import NO_CAPTURE, opens_set, pair_captures
+from genlock.sync.shape import Step, find_step
 
 __all__ = [
     "LIVE_PATIENCE_USEC",
@@ -27,12 +28,14 @@ __all__ = [
     "LossEvidence",
     "Matcher",
     "RigHealth",
+    "Step",
     "SyncAlarm",
     "expected_color_ticks",
     "expected_depth_ticks",
     "find_departures",
     "find_doubled",
     "find_gaps",
+    "find_step",
     "fit_arrivals",
     "fit_drift",
     "normalise_usec",

@@ -12,6 +12,8 @@ minutes, for each of a few ages of the hinge, and the slope is held against its 
 chances. A normal variate is beyond 6 sigma with a chance of 1e-9 to one side, so 1e-2 false alarms a day together at
 most (neighbouring seconds share their data, so fewer). A bin's mean of 30 is near enough to normal; the sigma is the
 larger one of what the scatter inside the bins and what the steps between them say, so that slow wander does not alarm.
+A level that *jumps* and then holds (a new exposure, a busier host) is no slope: where a step explains the five minutes
+clearly better than any hinge, nothing is said.
 
 **How fast it is.** With jitter ``s`` on both devices a bin's sigma is ``s sqrt(2 / fps)``. A hinge of ``L`` seconds
 after ``M`` healthy ones has a standard error of ``sigma / sqrt(q)`` with ``q = L^3 / 3 - L^4 / (4 (L + M))``. At 30 fps
@@ -27,9 +29,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.sync.shape import hinges, step_gains
+
 __all__ = ["ArrivalDetector"]
 
 _SIGMAS = 6.0
+_STEP_LEAD_SIGMAS = 3.0
 _BINS = 300
 _MIN_BINS = 12
 _AGES_SEC = (10, 15, 22, 30, 45, 60, 120)
@@ -100,12 +105,14 @@ class ArrivalDetector:
         levels = np.array(self._levels_usec)
         steps = np.diff(levels)
         sigma_usec = max(float(np.mean(self._bin_sigmas_usec)), float(np.sqrt(np.mean(steps**2) / 2)))
-        hinges, spreads = _hinges(bins)
-        slopes = hinges @ levels / spreads
+        rows, spreads = _hinges(bins)
+        slopes = rows @ levels / spreads
         sigmas = np.abs(slopes) * np.sqrt(spreads) / max(sigma_usec, 1e-9)
         best = int(np.argmax(sigmas))
         self.slope_ppm = float(slopes[best])  # us a second
-        was_departed, self.is_departed = self.is_departed, bool(sigmas[best] > _SIGMAS)
+        lead = float(np.max(step_gains(levels))) - float(slopes[best] ** 2 * spreads[best])
+        is_step = lead > (_STEP_LEAD_SIGMAS * sigma_usec) ** 2
+        was_departed, self.is_departed = self.is_departed, bool(sigmas[best] > _SIGMAS) and not is_step
         return self.is_departed and not was_departed
 
 
@@ -113,7 +120,4 @@ class ArrivalDetector:
 def _hinges(bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(A, bins) hinges of every age without their means, in seconds, and (A,) their sums of squares."""
     ages = [age for age in _AGES_SEC if age <= bins] + [bins]
-    back = np.arange(bins - 1, -1, -1, dtype=np.float64)
-    hinges = np.stack([np.maximum(0.0, age - back) for age in ages])
-    hinges -= hinges.mean(axis=1, keepdims=True)
-    return hinges, np.sum(hinges**2, axis=1)
+    return hinges(bins, bins - 1 - np.array(ages))

@@ -307,6 +307,8 @@ def _error_of(stamp: Stamp, config: DeviceConfig, reference: Stamp, against: Dev
 
     The detector's threshold holds for errors of one kind, so that a capture with one image of two is passed over.
     """
+    has_colors = config.has_color and against.has_color
+    has_depths = config.has_depth_camera and against.has_depth_camera
     color = depth = None
     if stamp.color_usec is not None and reference.color_usec is not None:
         color = _ticks(stamp.color_usec - reference.color_usec, expected_color_ticks(config))
@@ -314,16 +316,15 @@ def _error_of(stamp: Stamp, config: DeviceConfig, reference: Stamp, against: Dev
     if stamp.depth_usec is not None and reference.depth_usec is not None:
         depth = _ticks(stamp.depth_usec - reference.depth_usec, expected_depth_ticks(config))
         depth += expected_depth_ticks(against)
-    if _stamps_of(config, against) == 4:
+    if has_colors and has_depths:
         return None if color is None or depth is None else _Error((color + depth) / 2, color)
-    if color is None and depth is None:
-        depth = _crossed_ticks(stamp, config, reference, against)
-    known = color if color is not None else depth
+    # Always the same kind, whatever is lost now and then: a master's depth is off by itself, its color is not.
+    known = color if has_colors else depth if has_depths else _crossed_ticks(stamp, config, reference, against)
     return None if known is None else _Error(known, known)
 
 
 def _crossed_ticks(stamp: Stamp, config: DeviceConfig, reference: Stamp, against: DeviceConfig) -> float | None:
-    """The error of a device that has only the one image against a reference that has only the other."""
+    """The error of a device that has only the one camera against a reference that has only the other."""
     if stamp.depth_usec is not None and reference.color_usec is not None:
         return _ticks(stamp.depth_usec - reference.color_usec, expected_depth_ticks(config)) + expected_color_ticks(
             against

@@ -2,7 +2,8 @@
 
 The rule is that of ``pairing.py``. It compares one device with the reference and nothing else, so every device has a
 *lane* of its own: a queue of captures that wait for the reference, and a cursor on the first set about which the device
-has not yet decided. A set comes out when all lanes have passed it, in the order of the reference::
+has not yet decided. Before that, each device's stream passes a guard that takes out stray stamps (``leaps.py``). A set
+comes out when all lanes have passed it, in the order of the reference::
 
     reference   R0 ───── R1 ───── R2 ───── R3          sets that are open
     lane A                cursor ▲   (queue empty)       has decided R0, R1
@@ -25,11 +26,12 @@ without patience.*
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from genlock.capture import CaptureSet, Stamp
 from genlock.k4a import DeviceConfig
+from genlock.sync.leaps import LeapGuard, Released
 from genlock.sync.offsets import normaliser
 
 __all__ = ["LIVE_PATIENCE_USEC", "Matcher"]
@@ -57,7 +59,6 @@ class _Lane:
     """One device against the reference."""
 
     serial: str
-    normalised_usec: Callable[[Stamp], int | None]
     cursor: int = 0
     """Number of the first set that this lane has not decided."""
     queue: deque[tuple[int, Stamp]] = field(default_factory=deque)
@@ -95,10 +96,9 @@ class Matcher:
         self._serials = tuple(configs)
         self._reference = reference
         self._capacity = None if patience_usec is None else max(1, patience_usec // self._period_usec)
-        self._normalised_reference_usec = normaliser(configs[reference])
-        self._lanes = {
-            serial: _Lane(serial, normaliser(config)) for serial, config in configs.items() if serial != reference
-        }
+        self._normalised_usec = {serial: normaliser(config) for serial, config in configs.items()}
+        self._guards = {serial: LeapGuard[Stamp](self._period_usec) for serial in configs}
+        self._lanes = {serial: _Lane(serial) for serial in configs if serial != reference}
         self._open: deque[_OpenSet] = deque()
         self._opened = 0
         self._last_opened_usec: int | None = None
@@ -129,15 +129,48 @@ class Matcher:
 
     def add(self, stamp: Stamp) -> list[CaptureSet]:
         """Takes the next stamp of a device; returns the sets that it completes, in order."""
-        if stamp.serial == self._reference:
-            return self._add_reference(stamp)
-        lane = self._lanes.get(stamp.serial)
-        if lane is None:
+        normalised_usec = self._normalised_usec.get(stamp.serial)
+        if normalised_usec is None:
             raise ValueError(f"stamp of device {stamp.serial}, which this matcher was not told of")
-        time_usec = lane.normalised_usec(stamp)
+        time_usec = normalised_usec(stamp)
         if time_usec is None:
-            self._extra[lane.serial] += 1
+            self._extra[stamp.serial] += 1
             return []
+        return self._take(stamp.serial, self._guards[stamp.serial].add(time_usec, stamp))
+
+    def end(self, serial: str) -> list[CaptureSet]:
+        """Says that a device will deliver nothing more; returns the sets that waited only for it."""
+        completed = self._take(serial, self._guards[serial].end())
+        if serial == self._reference:
+            self._reference_has_ended = True
+            for lane in self._lanes.values():
+                self._advance(lane)
+        else:
+            lane = self._lanes[serial]
+            lane.has_ended = True
+            self._advance(lane)
+        return completed + self._emit()
+
+    def end_all(self) -> list[CaptureSet]:
+        """Says that no device will deliver anything more; returns all sets that are left."""
+        last_sets = []
+        for serial in (self._reference, *self._lanes):
+            last_sets += self.end(serial)
+        return last_sets
+
+    def _take(self, serial: str, released: Released[Stamp]) -> list[CaptureSet]:
+        """Goes on with what a guard has let go."""
+        if released.stray is not None:
+            self._count_extra(serial, released.stray[0])
+        completed = []
+        for time_usec, stamp in released.steady:
+            if serial == self._reference:
+                completed += self._add_reference(time_usec, stamp)
+            else:
+                completed += self._add_to_lane(self._lanes[serial], time_usec, stamp)
+        return completed
+
+    def _add_to_lane(self, lane: _Lane, time_usec: int, stamp: Stamp) -> list[CaptureSet]:
         if lane.given_up_usec is not None:
             if 2 * (time_usec - lane.given_up_usec) < self._period_usec:
                 self._late[lane.serial] += 1
@@ -150,30 +183,7 @@ class Matcher:
             self._let_go_oldest(lane)
         return []
 
-    def end(self, serial: str) -> list[CaptureSet]:
-        """Says that a device will deliver nothing more; returns the sets that waited only for it."""
-        if serial == self._reference:
-            self._reference_has_ended = True
-            for lane in self._lanes.values():
-                self._advance(lane)
-        else:
-            lane = self._lanes[serial]
-            lane.has_ended = True
-            self._advance(lane)
-        return self._emit()
-
-    def end_all(self) -> list[CaptureSet]:
-        """Says that no device will deliver anything more; returns all sets that are left."""
-        last_sets = []
-        for serial in (self._reference, *self._lanes):
-            last_sets += self.end(serial)
-        return last_sets
-
-    def _add_reference(self, stamp: Stamp) -> list[CaptureSet]:
-        time_usec = self._normalised_reference_usec(stamp)
-        if time_usec is None:
-            self._extra[self._reference] += 1
-            return []
+    def _add_reference(self, time_usec: int, stamp: Stamp) -> list[CaptureSet]:
         last_usec = self._last_opened_usec
         if last_usec is not None and 2 * (time_usec - last_usec) < self._period_usec:
             self._count_extra(self._reference, time_usec)

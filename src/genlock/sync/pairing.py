@@ -1,6 +1,7 @@
 """The one rule by which captures of two devices belong together, on arrays.
 
-The rule, for captures in the order of their device's delivery and in normalised time (``offsets.py``):
+The rule, for captures in the order of their device's delivery and in normalised time (``offsets.py``), without the
+stray ones of each device (``leaps.py``):
 
 1. A capture of the reference *opens a set* unless it follows the last one that did by less than half a period: then it
    is a double (color and depth of one moment delivered apart, for instance).
@@ -20,6 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.sync.leaps import find_strays
+
 __all__ = ["NO_CAPTURE", "opens_set", "pair_captures"]
 
 NO_CAPTURE = -1
@@ -27,7 +30,7 @@ NO_CAPTURE = -1
 
 
 def opens_set(reference_usec: Sequence[int], period_usec: int) -> NDArray[np.bool_]:
-    """Which captures of the reference open a set: all but doubles and those that step back in time.
+    """Which captures of the reference open a set: all but stray ones, doubles and those that step back in time.
 
     Args:
         reference_usec: (N,) normalised times in order of delivery.
@@ -37,8 +40,11 @@ def opens_set(reference_usec: Sequence[int], period_usec: int) -> NDArray[np.boo
     [True, True, False, True]
     """
     opens = np.zeros(len(reference_usec), dtype=np.bool_)
+    strays = set(find_strays(np.asarray(reference_usec, np.int64), period_usec).tolist())
     last_usec: int | None = None
     for index, time_usec in enumerate(reference_usec):
+        if index in strays:
+            continue
         if last_usec is None or 2 * (time_usec - last_usec) >= period_usec:
             opens[index] = True
             last_usec = time_usec
@@ -59,6 +65,16 @@ def pair_captures(set_usec: Sequence[int], device_usec: Sequence[int], period_us
     >>> pair_captures([0, 33333, 66666], [-9000, 40, 66655], 33333).tolist()
     [0, -1, 2]
     """
+    strays = find_strays(np.asarray(device_usec, np.int64), period_usec)
+    if len(strays) == 0:
+        return _pair_steady(set_usec, device_usec, period_usec)
+    steady = np.delete(np.arange(len(device_usec)), strays)
+    partners = _pair_steady(set_usec, [device_usec[number] for number in steady.tolist()], period_usec)
+    return np.where(partners == NO_CAPTURE, NO_CAPTURE, np.append(steady, NO_CAPTURE)[partners])
+
+
+def _pair_steady(set_usec: Sequence[int], device_usec: Sequence[int], period_usec: int) -> NDArray[np.int64]:
+    """The walk side by side, of captures none of which is stray."""
     partners = np.full(len(set_usec), NO_CAPTURE, dtype=np.int64)
     at = 0
     count = len(device_usec)

@@ -149,9 +149,13 @@ def make_rig_stamps(
     )
 
 
+_FAR_QUARTERS = st.sampled_from([*range(40), 1_000, 1_000_000])
+"""Now and then far ahead: damage when the next stamp is none, time when it is too."""
+
+
 @st.composite
 def stamp_streams(draw: st.DrawFn, max_devices: int = 4, max_captures: int = 14) -> tuple[StampStream, ...]:
-    """Streams of a small rig, the reference first: losses, doubles, single images, drift, steps back, silence.
+    """Streams of a small rig, the reference first: losses, doubles, single images, drift, steps back, leaps, silence.
 
     Times are drawn on a coarse grid, so that doubles, ties and the borders of the sets' reach come up often.
     """
@@ -160,7 +164,7 @@ def stamp_streams(draw: st.DrawFn, max_devices: int = 4, max_captures: int = 14)
     quarter_usec = fps.period_usec / 4
     streams = []
     for serial, config in configs.items():
-        quarters = draw(st.lists(st.integers(0, 40), max_size=max_captures))
+        quarters = draw(st.lists(st.one_of(st.integers(0, 40), _FAR_QUARTERS), max_size=max_captures))
         if draw(st.booleans()):
             quarters.sort()
         off_usec = draw(st.lists(st.integers(-2, 2), min_size=len(quarters), max_size=len(quarters)))

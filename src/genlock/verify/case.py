@@ -44,7 +44,11 @@ class Cause(StrEnum):
     FIRMWARE_UNEQUAL = "firmware_unequal"
     DELAY_NOT_APPLIED = "delay_not_applied"
     TIMES_SHIFTED = "times_shifted"
+    TIMES_JUMPED = "times_jumped"
     SHARED_SLOT = "shared_slot"
+    LENS_COVERED = "lens_covered"
+    CAMERA_BUMPED = "camera_bumped"
+    DARK_EXPOSURE = "dark_exposure"
 
 
 class Certainty(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ __all__ = ["drops", "ended_early", "trigger_gaps", "usb_starvation"]
 
 _EARLY_USEC = 1_000_000
 _MANY_RATIO = 0.01
+_SOME_RATIO = 0.005
+"""Single losses are normal; as many as this are worth a word, no more."""
 _STARVED_RATIO = 0.05
 _BURST = 5
 """Captures lost in a row that one hiccup of the bus explains, and chance does not."""
@@ -26,6 +28,8 @@ def ended_early(case: Case) -> Iterator[Diagnosis]:
     end_usec = case.end_usec()
     if case.measures is None or end_usec is None or not case.evidence.is_session:
         return
+    if case.named("verify.no_common_span"):
+        return  # their times say nothing of each other
     gone = {alarm.serial: alarm.message for alarm in case.evidence.alarms if alarm.evidence is None}
     for measured in case.measures.devices:
         serial, last_usec = measured.device.serial, measured.last_usec
@@ -82,6 +86,9 @@ def usb_starvation(case: Case) -> Iterator[Diagnosis]:
     for host, devices in _by_host(case).items():
         starved = [d for d in devices if case.missing_ratio(d) > _STARVED_RATIO]
         partial = [d for d in devices if _partial(case, d) > 0]
+        for measured in devices:
+            if measured.last_usec is None and measured.device.imu_usec.size:
+                yield _only_inertial(measured)
         if not starved and not partial:
             continue
         if starved and not partial and len(starved) < max(2, len(devices) / 2):
@@ -106,6 +113,18 @@ def usb_starvation(case: Case) -> Iterator[Diagnosis]:
         )
 
 
+def _only_inertial(measured: DeviceMeasures) -> Diagnosis:
+    where = f"device {measured.device.serial}"
+    return Diagnosis(
+        Cause.USB_STARVATION,
+        Certainty.LIKELY,
+        where,
+        f"no image of {where} came through, although it was running",
+        ("its inertial samples were recorded: its clock was started, by a pulse where it needs one",),
+        "Give the device a USB controller of its own, another cable, more power; lower camera_fps or color_resolution.",
+    )
+
+
 def drops(case: Case) -> Iterator[Diagnosis]:
     """Losses of single devices: in a burst, or spread over the take."""
     starved = {d.device.serial for devices in _by_host(case).values() for d in devices if _partial(case, d) > 0}
@@ -123,19 +142,25 @@ def drops(case: Case) -> Iterator[Diagnosis]:
                 Certainty.LIKELY,
                 where,
                 f"{where} lost {longest[1]} captures in a row at {longest[0] / 1e6:.1f} s",
-                (f"{lost} captures are missing in {len(runs)} gaps",),
+                (_counted(lost, runs),),
                 "Look for what the host did then (disk, other programs, USB resets in its log); shorten USB cables.",
                 longest[0],
             )
-        elif case.missing_ratio(measured) > _MANY_RATIO:
+        elif case.missing_ratio(measured) > _SOME_RATIO:
+            is_much = case.missing_ratio(measured) > _MANY_RATIO
             yield Diagnosis(
                 Cause.RANDOM_DROPS,
-                Certainty.LIKELY,
+                Certainty.LIKELY if is_much else Certainty.POSSIBLE,
                 where,
-                f"{where} lost captures here and there",
-                (f"{lost} captures are missing in {len(runs)} gaps, the longest of {longest[1]}",),
+                f"{where} lost {'captures' if lost > 1 else 'a capture'} here and there",
+                (f"{_counted(lost, runs)}, the longest of {longest[1]}",),
                 "Give it a USB controller of its own, another USB cable, more CPU to its host.",
             )
+
+
+def _counted(lost: int, runs: Sequence[tuple[int, int]]) -> str:
+    are = "1 capture is" if lost == 1 else f"{lost} captures are"
+    return f"{are} missing in {len(runs)} {'gap' if len(runs) == 1 else 'gaps'}"
 
 
 def _by_host(case: Case) -> Mapping[str, list[DeviceMeasures]]:
@@ -160,9 +185,14 @@ def _is_shared(case: Case, measured: DeviceMeasures) -> bool:
     """Whether most of what it lacks is lacking on every other device too."""
     if case.measures is None:
         return False
-    others = [d.is_present for d in case.measures.devices if d is not measured]
-    lost = case.measures.timeline.is_settled & ~measured.is_present
-    if not others or not lost.any():
-        return False
-    alike = lost & ~np.any(others, axis=0)
+    timeline = case.measures.timeline
+    lost = timeline.is_settled & ~measured.is_present
+    alike, is_anybody_there = lost.copy(), np.zeros(lost.shape, dtype=np.bool_)
+    for other in case.measures.devices:
+        if other is not measured and other.last_usec is not None:
+            # A device that went away says nothing of the moments after its end.
+            was_there = timeline.moment_usec <= other.last_usec
+            alike &= ~(other.is_present & was_there)
+            is_anybody_there |= was_there
+    alike &= is_anybody_there
     return bool(alike.sum() > _ALIKE_RATIO * lost.sum())

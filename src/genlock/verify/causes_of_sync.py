@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 import numpy as np
@@ -31,6 +31,9 @@ __all__ = [
 
 _ONE_EVENT_USEC = 1_000_000
 """Losses that begin within a second of each other have one cause."""
+_ALL_USEC = 3_000_000
+"""The same for losses of different slopes: the onset of a slow one is known to a second or two."""
+_SEVERAL = 2
 _FROM_THE_START_USEC = 1_500_000
 _LATE_PERIODS = 1.5
 _TRANSFER_SPREAD_USEC = 30_000
@@ -96,6 +99,8 @@ def no_pulse(case: Case) -> Iterator[Diagnosis]:
         device = next(d for d in case.devices if f"device {d.serial}" == finding.where)
         if device.config.wired_sync_mode is not WiredSyncMode.SUBORDINATE:
             continue
+        if device.imu_usec.size:
+            continue  # its clock was started, by a pulse
         upstream = case.upstream_of(device.serial)
         feeder = f"; in the chain, {upstream} feeds it" if upstream else ""
         yield Diagnosis(
@@ -167,6 +172,8 @@ def free_clock(case: Case) -> Iterator[Diagnosis]:
             known = free.get(loss.serial)
             free[loss.serial] = loss if known is None or known.from_usec is None else known
     lost = pulled | free.keys()
+    if not pulled:
+        yield from _trigger_stopped(case, free)
     for serial, loss in free.items():
         if loss.from_usec is not None and any(feeder in lost for feeder in _chain_above(case, serial)):
             continue  # it went with a device before it in the chain, whose diagnosis tells of it
@@ -199,6 +206,24 @@ def free_clock(case: Case) -> Iterator[Diagnosis]:
             "Check the sync cable into its Sync In, both plugs, and the Sync Out that feeds it (a dead port shows the "
             "same); start all devices again, the master last.",
             loss.from_usec,
+        )
+
+
+def _trigger_stopped(case: Case, free: Mapping[str, Loss]) -> Iterator[Diagnosis]:
+    """Several triggered devices that left at once: by a cable that feeds them all, or because the generator stopped."""
+    if any(d.config.wired_sync_mode is WiredSyncMode.MASTER for d in case.devices) or len(free) < _SEVERAL:
+        return
+    losses = list(free.values())
+    onsets = [loss.from_usec for loss in losses if loss.from_usec is not None]
+    if 2 * len(free) > len(case.others) and all(_is_one_event(losses[0], other, _ALL_USEC) for other in losses):
+        yield Diagnosis(
+            Cause.TRIGGER_GAPS,
+            Certainty.POSSIBLE,
+            "rig",
+            f"the external trigger may have given no pulses from about {min(onsets) / 1e6:.1f} s on",
+            (f"{_all(tuple(sorted(free)))} left within seconds of each other, and each runs at a pace of its own",),
+            "Check the generator's output and its cable; a device keeps running without pulses, but nothing ties it.",
+            min(onsets),
         )
 
 
@@ -244,6 +269,17 @@ def delays(case: Case) -> Iterator[Diagnosis]:
             Cause.TIMES_SHIFTED, Certainty.POSSIBLE, finding.where, summary, (finding.message,), finding.remedy
         )
 
+    for finding in case.named("verify.no_common_span"):
+        summary = "the devices' clocks have no time in common: they were not set to zero by one pulse"
+        yield Diagnosis(Cause.TIMES_SHIFTED, Certainty.LIKELY, "rig", summary, (finding.message,), finding.remedy)
+    changed = {f.where for code in ("verify.exposure_changed", *_AUTOMATIC) for f in case.named(code)}
+    for finding in case.named("verify.offset_step"):
+        if finding.where not in changed:
+            summary = f"the times of {finding.where} jumped"
+            yield Diagnosis(
+                Cause.TIMES_JUMPED, Certainty.POSSIBLE, finding.where, summary, (finding.message,), finding.remedy
+            )
+
 
 _AUTOMATIC = ("verify.auto_exposure", "verify.exposure_wandered")
 
@@ -251,7 +287,11 @@ _AUTOMATIC = ("verify.auto_exposure", "verify.exposure_wandered")
 def exposures(case: Case) -> Iterator[Diagnosis]:
     """Exposures that were automatic, changed, or other than they should be."""
     automatic = {f.where for code in _AUTOMATIC for f in case.named(code)}
-    disturbed = {finding.where: finding.message for finding in case.named("verify.offset_outliers")}
+    disturbed = {
+        finding.where: finding.message
+        for code in ("verify.offset_outliers", "verify.offset_step")
+        for finding in case.named(code)
+    }
     for code, cause, certainty, what in (
         ("verify.auto_exposure", Cause.AUTO_EXPOSURE, Certainty.SURE, "had automatic exposure"),
         ("verify.exposure_wandered", Cause.AUTO_EXPOSURE, Certainty.LIKELY, "was left on automatic exposure"),
@@ -329,10 +369,10 @@ def _at(usec: int | None) -> str:
     return "" if usec is None else f" at {usec / 1e6:.1f} s"
 
 
-def _is_one_event(a: Loss, b: Loss) -> bool:
+def _is_one_event(a: Loss, b: Loss, within_usec: int = _ONE_EVENT_USEC) -> bool:
     if a.from_usec is None or b.from_usec is None:
         return False
-    return abs(a.from_usec - b.from_usec) < _ONE_EVENT_USEC
+    return abs(a.from_usec - b.from_usec) < within_usec
 
 
 def _arrives_behind_usec(case: Case, measured: DeviceMeasures) -> float | None:

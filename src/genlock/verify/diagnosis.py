@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from genlock.verify import causes_of_losses, causes_of_sync
+from genlock.verify import causes_in_pictures, causes_of_losses, causes_of_sync
 from genlock.verify.case import Case, Cause, Certainty, Diagnosis
 
 __all__ = ["RULES", "Case", "Cause", "Certainty", "Diagnosis", "diagnose"]
@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     causes_of_sync.exposures,
     causes_of_sync.firmware,
     causes_of_sync.shared_slot,
+    causes_in_pictures.seen,
 )
 """In the order in which they are told among equally sure ones."""
 

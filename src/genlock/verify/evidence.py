@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from genlock.findings import Finding, Severity
 from genlock.k4a import DeviceConfig
 from genlock.plan import Plan
-from genlock.recording import RecordingReader, TrackName
+from genlock.recording import RecordingReader, TrackName, comes_from_virtual_rig
 from genlock.sync import MISSING_USEC, LossEvidence, normalise_usec
+from genlock.verify.pictures import PictureSample
 
 __all__ = [
     "AlarmEvent",
@@ -110,6 +110,8 @@ class TakeEvidence:
     """What the run said; empty without a log."""
     failure: str | None = None
     """Why the session failed, in its own words."""
+    pictures: Mapping[str, Sequence[PictureSample]] | None = None
+    """Some samples of each device; ``None`` when nobody looked."""
     name: str = ""
     session_state: str | None = None
     """How the session ended: ``COMPLETED``, ``CANCELLED``, ``FAILED``; ``RUNNING`` when nobody closed it; ``None`` for
@@ -151,7 +153,7 @@ def evidence_from_reader(reader: RecordingReader) -> DeviceEvidence:
         imu_usec=reader.image_usec(TrackName.IMU),
         tags={key: value for key, value in reader.tags.items() if key.startswith(("GENLOCK_", "K4A_"))},
         source=name,
-        is_simulated=reader.tags.get("GENLOCK_BACKEND") == "sim" or _notes_say_simulated(reader.calibration),
+        is_simulated=comes_from_virtual_rig(reader.tags, reader.calibration),
         findings=findings,
     )
 
@@ -171,14 +173,3 @@ def join_parts(parts: Sequence[DeviceEvidence]) -> DeviceEvidence:
         source=", ".join(part.source for part in parts),
         findings=tuple(finding for part in parts for finding in part.findings),
     )
-
-
-def _notes_say_simulated(calibration: bytes | None) -> bool:
-    """Whether the calibration is a virtual device's: recordings that other programs make carry no tag of ours."""
-    if calibration is None:
-        return False
-    try:
-        notes = json.loads(calibration.rstrip(b"\0"))["CalibrationInformation"]["Metadata"]["Notes"]
-    except (ValueError, KeyError, TypeError):
-        return False
-    return isinstance(notes, str) and "simulated" in notes.lower()

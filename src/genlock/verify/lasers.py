@@ -14,7 +14,15 @@ from genlock.k4a import PULSE_TRAINS, TICKS_PER_SEC, PulseTrain
 from genlock.plan import Plan
 from genlock.verify.measure import DeviceMeasures, TakeMeasures
 
-__all__ = ["GRAZE_USEC", "LaserPair", "check_lasers", "measure_lasers", "pulse_gap_usec"]
+__all__ = [
+    "GRAZE_USEC",
+    "LaserPair",
+    "check_lasers",
+    "depth_after_reference_usec",
+    "measure_lasers",
+    "planned_depth_ticks",
+    "pulse_gap_usec",
+]
 
 GRAZE_USEC = 62
 """Pulses of 125 us that meet by less than half touch through healthy deviations: a master's depth lies up to 44 us off
@@ -91,7 +99,7 @@ def pulse_gap_usec(a: PulseTrain, b: PulseTrain, period_usec: float, b_after_a_u
 def _measure_pair(measures: TakeMeasures, a: DeviceMeasures, b: DeviceMeasures) -> LaserPair | None:
     train_a, train_b = PULSE_TRAINS[a.device.config.depth_mode], PULSE_TRAINS[b.device.config.depth_mode]
     settled = measures.timeline.is_settled
-    apart = np.where(settled, _depth_after_reference(b) - _depth_after_reference(a), np.nan)
+    apart = np.where(settled, depth_after_reference_usec(b) - depth_after_reference_usec(a), np.nan)
     is_known = np.isfinite(apart)
     if train_a is None or train_b is None or not is_known.any():
         return None
@@ -110,7 +118,9 @@ def _measure_pair(measures: TakeMeasures, a: DeviceMeasures, b: DeviceMeasures) 
                 train_a,
                 train_b,
                 period_usec,
-                (_depth_ticks(b) - _depth_ticks(a)) * _USEC_PER_TICK + b.center_shift_usec - a.center_shift_usec,
+                (planned_depth_ticks(b) - planned_depth_ticks(a)) * _USEC_PER_TICK
+                + b.center_shift_usec
+                - a.center_shift_usec,
             ),
             1,
         ),
@@ -120,12 +130,12 @@ def _measure_pair(measures: TakeMeasures, a: DeviceMeasures, b: DeviceMeasures) 
     )
 
 
-def _depth_after_reference(device: DeviceMeasures) -> NDArray[np.float64]:
+def depth_after_reference_usec(device: DeviceMeasures) -> NDArray[np.float64]:
     """(S,) us from the master's color to the device's depth, as measured; NaN where an image is missing."""
-    return device.depth_error_usec + device.center_shift_usec + _depth_ticks(device) * _USEC_PER_TICK
+    return device.depth_error_usec + device.center_shift_usec + planned_depth_ticks(device) * _USEC_PER_TICK
 
 
-def _depth_ticks(device: DeviceMeasures) -> int:
+def planned_depth_ticks(device: DeviceMeasures) -> int:
     """Where its depth should lie after the master's color, by its recording's delays."""
     config = device.device.config
     return config.subordinate_delay_off_master_ticks + config.depth_delay_off_color_ticks

@@ -48,6 +48,9 @@ class DeviceMeasures:
     """The device's clock against the reference's; ``None`` on the reference itself and where too little is known."""
     center_shift_usec: float
     """How much later than its delays say its images are expected, because its exposure differs from the reference's."""
+    exposure_shift_usec: NDArray[np.float64]
+    """What new exposures in the midst of the take explain of the errors, beyond that; 0 where they explain nothing.
+    The errors are what was measured; what remains without this is the clock's doing."""
     is_disordered: bool
     """Whether the device's captures were not in the order of time."""
     first_usec: int | None
@@ -132,6 +135,8 @@ class _Stream:
     time_usec: NDArray[np.int64]
     color_usec: NDArray[np.int64]
     depth_usec: NDArray[np.int64]
+    exposure_usec: NDArray[np.int64]
+    """0 where unknown."""
     is_disordered: bool
 
     @classmethod
@@ -139,7 +144,16 @@ class _Stream:
         time_usec = device.normalised_usec
         is_disordered = bool(np.any(np.diff(time_usec) < 0))
         order = np.argsort(time_usec, kind="stable")
-        return cls(device, time_usec[order], device.color_usec[order], device.depth_usec[order], is_disordered)
+        known_usec = device.exposure_usec
+        exposure_usec = known_usec if known_usec.size == time_usec.size else np.zeros_like(time_usec)
+        return cls(
+            device,
+            time_usec[order],
+            device.color_usec[order],
+            device.depth_usec[order],
+            exposure_usec[order],
+            is_disordered,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,13 +164,16 @@ class _Anchor:
     """(S,), -1 where it is missing."""
     expected_ticks: int
     """Where that image lies after the master's color."""
+    exposure_usec: NDArray[np.int64]
+    """(S,) its exposure, 0 or less where unknown."""
 
     @classmethod
     def of(cls, stream: _Stream, timeline: Timeline) -> _Anchor:
         config = stream.device.config
         image_usec = stream.color_usec if config.has_color else stream.depth_usec
         ticks = expected_color_ticks(config) if config.has_color else expected_depth_ticks(config)
-        return cls(_at(image_usec, timeline.reference_index), ticks)
+        index = timeline.reference_index
+        return cls(_at(image_usec, index), ticks, _at(stream.exposure_usec, index))
 
 
 def _at(image_usec: NDArray[np.int64], index: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -177,6 +194,22 @@ def _center_shift_usec(device: DeviceEvidence, reference: DeviceEvidence) -> flo
     if own_usec is None or reference_usec is None:
         return 0.0
     return (reference_usec - own_usec) / 2
+
+
+def _exposure_shift_usec(
+    exposure_usec: NDArray[np.int64], anchor: _Anchor, shift_usec: float, error_usec: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(S,) what the exposures that the captures report explain of the errors, where they explain most of them."""
+    is_known = (exposure_usec > 0) & (anchor.exposure_usec > 0)
+    explained = np.where(is_known, (anchor.exposure_usec - exposure_usec) / 2 - shift_usec, 0.0)
+    if not np.isfinite(error_usec).any() or 2 * _scatter(error_usec - explained) > _scatter(error_usec):
+        return np.zeros(error_usec.shape)
+    return explained
+
+
+def _scatter(values: NDArray[np.float64]) -> float:
+    """Mean distance from the median, NaN left out."""
+    return float(np.nanmean(np.abs(values - np.nanmedian(values))))
 
 
 def _measure_device(
@@ -205,9 +238,13 @@ def _measure_device(
     has_partner[partner[is_present]] = True
     is_in_span = (stream.time_usec >= timeline.start_usec) & (stream.time_usec <= timeline.end_usec)
     drift = None
+    exposure_shift = np.zeros(timeline.moment_usec.shape)
     if not is_reference:
-        best_error = color_error if np.isfinite(color_error).any() else depth_error
-        drift = fit_drift(timeline.moment_usec, np.where(timeline.is_settled, best_error, np.nan))
+        best_error = np.where(timeline.is_settled, color_error, np.nan)
+        if not np.isfinite(best_error).any():
+            best_error = np.where(timeline.is_settled, depth_error, np.nan)
+        exposure_shift = _exposure_shift_usec(_at(stream.exposure_usec, partner), anchor, shift_usec, best_error)
+        drift = fit_drift(timeline.moment_usec, best_error - exposure_shift)
     has_any = bool(stream.time_usec.size)
     return DeviceMeasures(
         device=stream.device,
@@ -218,6 +255,7 @@ def _measure_device(
         extra_usec=stream.time_usec[is_in_span & ~has_partner],
         drift=drift,
         center_shift_usec=shift_usec,
+        exposure_shift_usec=exposure_shift,
         is_disordered=stream.is_disordered,
         first_usec=int(stream.time_usec[0]) if has_any else None,
         last_usec=int(stream.time_usec[-1]) if has_any else None,

@@ -11,16 +11,17 @@ from markupsafe import Markup
 from genlock._version import __version__
 from genlock.findings import Severity
 from genlock.plan import timeline_svg
+from genlock.verify.laser_plot import draw_lasers
 from genlock.verify.plots import Lane, draw_lanes
 from genlock.verify.report import DeviceReport, Report
-from genlock.verify.text import START_ORDER_TEXT, VERDICT_TEXT
+from genlock.verify.text import START_ORDER_TEXT, VERDICT_TEXT, files_text, pictures_text
 from genlock.verify.verdict import GOOD_COMPLETE_RATIO, GOOD_USEC, MIN_JUDGED_SETS, PASS_COMPLETE_RATIO, Verdict
 
-__all__ = ["report_html"]
+__all__ = ["MEANINGS", "SYMBOLS", "report_html", "template"]
 
-_SYMBOLS = {Verdict.GOOD: "✓", Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.NOT_JUDGED: "?"}
+SYMBOLS = {Verdict.GOOD: "✓", Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.NOT_JUDGED: "?"}
 
-_MEANINGS = {
+MEANINGS = {
     Verdict.GOOD: "This take is synchronized.",
     Verdict.PASS: "This take is synchronized within Microsoft's acceptance limits, but not as well as it could be.",
     Verdict.FAIL: "Do not rely on this take.",
@@ -35,13 +36,14 @@ def report_html(report: Report) -> str:
     """
     lost = {d.serial: d.lost_from_usec for d in report.devices if d.lost_from_usec is not None}
     lanes = draw_lanes(report.measures, report.pass_usec, lost) if report.measures and report.pass_usec else ()
-    return _template().render(
+    return template("report.html.j2").render(
         report=report,
         verdict=VERDICT_TEXT[report.verdict],
-        symbol=_SYMBOLS[report.verdict],
-        meaning=_MEANINGS[report.verdict],
+        symbol=SYMBOLS[report.verdict],
+        meaning=MEANINGS[report.verdict],
         start_order=START_ORDER_TEXT[report.start_order],
         rows=[_Row(device, _lane_of(device, lanes)) for device in report.devices],
+        lasers=draw_lasers(report.measures) if report.measures else None,
         timeline=_timeline(report),
         good_usec=GOOD_USEC,
         good_ratio=GOOD_COMPLETE_RATIO,
@@ -49,12 +51,15 @@ def report_html(report: Report) -> str:
         min_sets=MIN_JUDGED_SETS,
         grave=[f for f in report.findings if f.severity is not Severity.INFO],
         notes=[f for f in report.findings if f.severity is Severity.INFO],
+        files_text=f"Files: {files_text(report)}",
+        pictures_text=f"Pictures: {pictures_text(report)}",
         version=__version__,
     )
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """One of the room's pages, ready to be filled."""
     environment = Environment(
         loader=PackageLoader("genlock.verify", "templates"),
         autoescape=True,
@@ -62,7 +67,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 @dataclass(frozen=True, slots=True)

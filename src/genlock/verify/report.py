@@ -25,7 +25,7 @@ from genlock.verify.verdict import (
     Verdict,
 )
 
-__all__ = ["REPORT_FORMAT_VERSION", "DeviceReport", "DropGap", "EpochReport", "Report"]
+__all__ = ["REPORT_FORMAT_VERSION", "DeviceReport", "DropGap", "EpochReport", "FileReport", "Report"]
 
 REPORT_FORMAT_VERSION = 1
 
@@ -59,6 +59,18 @@ class EpochReport:
             "sets": self.sets.to_json(),
             "span_sec": self.span_sec,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file of the take."""
+
+    name: str
+    size_bytes: int
+    digest: str | None
+    """What the session noted when it was written; ``None`` where nobody did."""
+    is_intact: bool | None = None
+    """Whether every byte is still what was written; ``None``: nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,9 @@ class Report:
     """What most likely happened, the surest first."""
     lasers: tuple[LaserPair, ...] = ()
     """How far the lasers of every pair that sees the same space were kept apart; empty without a plan."""
+    files: tuple[FileReport, ...] = ()
+    pictures: int | None = None
+    """How many pictures were looked at; ``None``: none, and covered, moved or dark cameras would not be noticed."""
     epochs: tuple[EpochReport, ...] = ()
     """Every epoch's own verdict; empty when there was but one."""
     plan: Plan | None = field(default=None, repr=False, compare=False)
@@ -176,6 +191,16 @@ class Report:
     def measured_guard_usec(self) -> float | None:
         """The smallest gap between two lasers that see the same space, as measured; ``None`` where none was."""
         return min((pair.gap_usec for pair in self.lasers), default=None)
+
+    @property
+    def lost_from_usec(self) -> int | None:
+        """From about when on a device did not follow the master: before that all did, as far as is known."""
+        return min((d.lost_from_usec for d in self.devices if d.lost_from_usec is not None), default=None)
+
+    @property
+    def are_files_checked(self) -> bool:
+        """Whether every byte of every file was read and held against its digest."""
+        return bool(self.files) and all(file.is_intact is not None for file in self.files)
 
     @property
     def pass_usec(self) -> int | None:
@@ -219,6 +244,9 @@ class Report:
             "session_state": self.session_state,
             "planned_guard_usec": self.plan.guard_usec if self.plan else None,
             "measured_guard_usec": self.measured_guard_usec,
+            "pictures": self.pictures,
+            "are_files_checked": self.are_files_checked,
+            "files": [asdict(file) for file in self.files],
             "epochs": [epoch.to_json() for epoch in self.epochs],
             "diagnoses": [diagnosis.to_json() for diagnosis in self.diagnoses],
             "lasers": [asdict(pair) for pair in self.lasers],

@@ -70,9 +70,13 @@ def check_settings(devices: Sequence[DeviceEvidence]) -> Iterator[Finding]:
                 "verify.exposure_changed",
                 Severity.WARNING,
                 f"device {device.serial}",
-                f"its exposure changed {changes.size} times while it was recording, first at {changes[0] / 1e6:.3f} s",
+                f"its exposure changed {_times(changes.size)} during the recording, first at {changes[0] / 1e6:.3f} s",
                 "Set exposure once, before the start; no program may set it while streaming (SDK issue #471).",
             )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def check_imu(devices: Sequence[DeviceEvidence]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genlock.findings import Finding, Severity
 from genlock.k4a import CameraFps
-from genlock.sync import DriftFit, fit_drift
+from genlock.sync import DriftFit, Step, find_departures, find_step, fit_drift
 from genlock.verify.measure import DeviceMeasures, TakeMeasures
 from genlock.verify.statistics import OffsetStats, offset_stats
 from genlock.verify.verdict import GOOD_COMPLETE_RATIO, GOOD_USEC, PASS_COMPLETE_RATIO, PASS_USEC, SetCounts
@@ -23,12 +23,18 @@ _USEC_PER_TICK = 100 / 9
 # agrees better than that may have one cause, what scatters more is not constant.
 _SAME_USEC = 55.0
 
+_TICK_SIGMA_USEC = _USEC_PER_TICK / 6**0.5
+"""Of a difference of two stamps, each right to a tick."""
+
 _BURST = 3
 """Captures lost in a row from which on a loss is told by itself."""
 
 _EDGE_USEC = 300_000
 """What the ends of files may differ by in silence: first captures come 65 to 248 ms after the first pulse (SDK issue
 #1240), and a stop reaches the devices one after the other."""
+
+_EARLY_SHARE = 0.1
+"""A departure in the first tenth is a drift throughout: the settling moments hide when it began."""
 
 _SURE_SIGMAS = 5.0  # of the slope's standard error, which takes the samples as independent: hence generous
 
@@ -39,17 +45,24 @@ class _Kind:
 
     name: str
     errors_usec: NDArray[np.float64]
+    clock_usec: NDArray[np.float64]
+    """The errors without what new exposures explain of them."""
     stats: OffsetStats
     drift: DriftFit | None
+    """From where it leaves on, if it does so in the midst of the take."""
+    from_usec: int | None
+    """When that is; ``None``: from the start, or not at all."""
+    step: Step | None
+    """Where the errors jump once and then hold; the index counts the known ones."""
     delay_usec: float
     """The device's own delay for this kind: color after the master's color, depth after its own color."""
 
     @property
     def is_drifting(self) -> bool:
-        if self.drift is None:
+        if self.drift is None or self.step is not None:
             return False
         is_sure = abs(self.drift.drift_ppm) > _SURE_SIGMAS * self.drift.standard_error_ppm
-        values = self.errors_usec[np.isfinite(self.errors_usec)]
+        values = self.clock_usec[np.isfinite(self.clock_usec)]
         edge = max(1, values.size // 10)
         change_usec = abs(float(np.median(values[-edge:]) - np.median(values[:edge])))
         return is_sure and change_usec > GOOD_USEC
@@ -67,13 +80,16 @@ def check_offsets(measures: TakeMeasures, fps: CameraFps) -> Iterator[Finding]:
         worst_usec = max((kind.stats.max_usec for kind in kinds), default=0.0)
         severity = Severity.ERROR if worst_usec > PASS_USEC[fps] else Severity.WARNING
         drifting = [kind for kind in kinds if kind.is_drifting]
-        constant = [kind for kind in kinds if kind.is_constant and not kind.is_drifting]
-        scattered = [kind for kind in kinds if not kind.is_constant and not kind.is_drifting]
+        stepping = [kind for kind in kinds if kind.step is not None]
+        others = [kind for kind in kinds if kind not in drifting and kind not in stepping]
+        constant = [kind for kind in others if kind.is_constant]
         if drifting:
             yield _drift_finding(where, severity, drifting)
         if constant:
             yield _constant_finding(where, severity, constant, measures.period_usec)
-        for kind in scattered:
+        if stepping:
+            yield _step_finding(where, severity, stepping[0], measures)
+        for kind in (kind for kind in others if not kind.is_constant):
             yield _scattered_finding(where, severity, kind, measures)
 
 
@@ -201,21 +217,55 @@ def _kinds_beyond(measures: TakeMeasures, device: DeviceMeasures) -> Iterator[_K
         delay_ticks = (
             config.subordinate_delay_off_master_ticks if name == "color" else config.depth_delay_off_color_ticks
         )
-        drift = fit_drift(measures.timeline.moment_usec, settled_usec)
-        yield _Kind(name, settled_usec, stats, drift, delay_ticks * _USEC_PER_TICK)
+        clock_usec = settled_usec - device.exposure_shift_usec
+        drift, from_usec = _fit_departed(measures.timeline.moment_usec, clock_usec)
+        step = find_step(settled_usec[np.isfinite(settled_usec)], _TICK_SIGMA_USEC)
+        if step is not None and abs(step.jump) < _SAME_USEC:
+            step = None  # a small one among larger errors of another kind
+        yield _Kind(name, settled_usec, clock_usec, stats, drift, from_usec, step, delay_ticks * _USEC_PER_TICK)
+
+
+def _fit_departed(
+    moment_usec: NDArray[np.int64], clock_usec: NDArray[np.float64]
+) -> tuple[DriftFit | None, int | None]:
+    """The drift from where it begins: a line through what came before as well would be too flat."""
+    is_known = np.isfinite(clock_usec)
+    moments, values = moment_usec[is_known], clock_usec[is_known]
+    departure = find_departures(values / _USEC_PER_TICK, 2)
+    if departure is not None and departure.onset > _EARLY_SHARE * values.size:
+        drift = fit_drift(moments[departure.onset :], values[departure.onset :])
+        if drift is not None:
+            return drift, int(moments[departure.onset])
+    return fit_drift(moments, values), None
 
 
 def _drift_finding(where: str, severity: Severity, kinds: list[_Kind]) -> Finding:
     kind = max(kinds, key=lambda k: abs(k.drift.drift_ppm) if k.drift else 0)
     ppm = kind.drift.drift_ppm if kind.drift else 0.0
     error_ppm = kind.drift.standard_error_ppm if kind.drift else 0.0
+    at = "" if kind.from_usec is None else f"from about {kind.from_usec / 1e6:.1f} s on "
     return Finding(
         "verify.drift",
         severity,
         where,
-        f"its clock runs {abs(ppm):.2f} +- {error_ppm:.3f} ppm {'ahead of' if ppm > 0 else 'behind'} the reference's, "
+        f"{at}its clock runs {abs(ppm):.2f} +- {error_ppm:.3f} ppm {'ahead of' if ppm > 0 else 'behind'} the "
+        "reference's, "
         f"and its offset reaches {kind.stats.max_usec:.0f} us: it follows no pulse, but runs free",
         "Check the sync cable into its Sync In and every device before it in the chain; record again.",
+    )
+
+
+def _step_finding(where: str, severity: Severity, kind: _Kind, measures: TakeMeasures) -> Finding:
+    moments = measures.timeline.moment_usec[np.isfinite(kind.errors_usec)]
+    index, jump_usec = (kind.step.index, kind.step.jump) if kind.step else (0, 0.0)
+    return Finding(
+        "verify.offset_step",
+        severity,
+        where,
+        f"{kind.name} jumps by {jump_usec:+.0f} us at {moments[index] / 1e6:.3f} s and then keeps that distance; its "
+        f"largest error is {kind.stats.max_usec:.0f} us",
+        "Use the take up to then, or correct that device's times by the jump. A new exposure moves them so, and pulses "
+        "that stay away for a moment and come back.",
     )
 
 

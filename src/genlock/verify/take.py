@@ -17,6 +17,7 @@ from genlock.verify.diagnosis import Case, diagnose
 from genlock.verify.evidence import DeviceEvidence, TakeEvidence
 from genlock.verify.lasers import LaserPair, check_lasers, measure_lasers
 from genlock.verify.measure import DeviceMeasures, TakeMeasures, find_reference, measure_take
+from genlock.verify.pictures import check_pictures
 from genlock.verify.report import DeviceReport, DropGap, Report
 from genlock.verify.settings import check_imu, check_settings, reported_exposure_usec
 from genlock.verify.statistics import offset_stats
@@ -68,6 +69,7 @@ def verify_take(evidence: TakeEvidence) -> Report:
     start_order, start_findings = check_start_order(devices, evidence.starts, evidence.plan)
     findings = [*check_files(evidence), *start_findings, *check_state(evidence), *check_settings(devices)]
     findings += check_imu(devices)
+    findings += check_pictures(evidence.pictures or {})
     rates_fps = {device.config.camera_fps for device in devices}
     fps = rates_fps.pop() if len(rates_fps) == 1 else None
     measures = _measure(devices, evidence, findings, fps)
@@ -102,6 +104,7 @@ def verify_take(evidence: TakeEvidence) -> Report:
         span_start_usec=measures.timeline.start_usec if measures else None,
         span_end_usec=measures.timeline.end_usec if measures else None,
         start_order=start_order,
+        pictures=None if evidence.pictures is None else sum(map(len, evidence.pictures.values())),
         session_state=evidence.session_state,
         devices=reports,
         findings=tuple(findings),

@@ -10,7 +10,7 @@ from genlock.verify.report import DeviceReport, DropGap, Report
 from genlock.verify.statistics import OffsetStats
 from genlock.verify.verdict import GOOD_COMPLETE_RATIO, GOOD_USEC, PASS_COMPLETE_RATIO, Verdict
 
-__all__ = ["START_ORDER_TEXT", "VERDICT_TEXT", "report_text"]
+__all__ = ["START_ORDER_TEXT", "VERDICT_TEXT", "files_text", "pictures_text", "report_text"]
 
 VERDICT_TEXT = {
     Verdict.GOOD: "GOOD",
@@ -36,6 +36,29 @@ def report_text(report: Report) -> str:
     return "\n".join(_lines(report))
 
 
+def files_text(report: Report) -> str:
+    """Whether the files are known to be what was written, in a sentence."""
+    count = f"{len(report.files)} {'file' if len(report.files) == 1 else 'files'}"
+    if not report.files:
+        return "none."
+    if not report.are_files_checked:
+        return f"{count}; whether every byte is still what was written was not checked (--files does it)."
+    changed = sum(file.is_intact is False for file in report.files)
+    undigested = sum(file.digest is None for file in report.files)
+    noted = f"; {undigested} without a noted digest, by its own checksums alone" if undigested else ""
+    return f"{count}, every byte read; {f'{changed} changed' if changed else 'all as written'}{noted}."
+
+
+def pictures_text(report: Report) -> str:
+    """Whether anybody looked at pictures, in a sentence."""
+    if report.pictures is None:
+        return "not looked at: covered, moved or dark cameras would not be noticed."
+    if not report.pictures:
+        return "none could be read: covered, moved or dark cameras would not be noticed."
+    samples = "1 sample" if report.pictures == 1 else f"{report.pictures} samples"
+    return f"{samples} looked at; what happened between them was not seen."
+
+
 def _lines(report: Report) -> Iterator[str]:
     if report.is_simulated:
         yield "*** SIMULATED: these recordings come from a virtual rig, not from cameras ***"
@@ -57,6 +80,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"start order {START_ORDER_TEXT[report.start_order]}"
     if report.session_state:
         yield f"session     {report.session_state}"
+    yield f"files       {files_text(report)}"
+    yield f"pictures    {pictures_text(report)}"
     yield ""
     yield from _table([_HEADER, *(_row(device) for device in report.devices)])
     note = "of all sets, settling ones included" if report.numbers_include_settling else "of the judged sets"

@@ -70,7 +70,8 @@ def find_span(times_usec: Sequence[NDArray[np.int64]], period_usec: int, *, is_s
     firsts = [int(times[0]) for times in times_usec]
     lasts = [int(times[-1]) for times in times_usec]
     start_usec, end_usec = max(firsts), min(lasts)
-    if is_session:
+    # Clocks that share no time at all were not reset by one pulse: then nothing of the session can be held together.
+    if is_session and start_usec <= end_usec + SESSION_EDGE_USEC:
         edge_usec = max(SESSION_EDGE_USEC, SESSION_EDGE_PERIODS * period_usec)
         start_usec = min(start_usec, min(firsts) + edge_usec)
         end_usec = max(end_usec, max(lasts) - edge_usec)

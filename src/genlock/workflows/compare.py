@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from genlock.errors import UnreadableInputError
-from genlock.verify import Report, Verdict
+from genlock.verify import Report, TakeOnPage, Verdict, comparison_html
+from genlock.workflows.report import ReportFiles, write_pages
+from genlock.workflows.simulate import TRUTH_SUFFIX
 from genlock.workflows.verify import verify_path
 
-__all__ = ["ComparedTake", "Comparison", "compare_takes"]
+__all__ = ["ComparedTake", "Comparison", "compare_takes", "write_comparison"]
 
 _RANK = {Verdict.GOOD: 0, Verdict.PASS: 1, Verdict.NOT_JUDGED: 2, Verdict.FAIL: 3}
 
@@ -66,9 +68,15 @@ class Comparison:
 
     @property
     def best(self) -> ComparedTake | None:
-        """The one to use: the best verdict, then the most complete sets, then the smallest offset."""
+        """The one to use: the best verdict, then the fewest diagnoses, the most complete sets, the smallest offset."""
         judged = [take for take in self.takes if take.report is not None]
         return min(judged, key=_merit, default=None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to call the takes: their folders' names, where these differ."""
+        short = tuple(take.path.resolve().name for take in self.takes)
+        return short if len(set(short)) == len(short) else tuple(str(take.path) for take in self.takes)
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it. Any: a JSON value."""
@@ -84,6 +92,8 @@ def compare_takes(paths: Sequence[Path]) -> Comparison:
     """Judges every session folder or single file; what cannot be read is told and does not stop the others."""
     takes = []
     for path in paths:
+        if path.name.endswith(TRUTH_SUFFIX):
+            continue  # lies beside a virtual take, where takes/* finds it too
         try:
             takes.append(ComparedTake(path, verify_path([path])))
         except UnreadableInputError as error:
@@ -91,8 +101,25 @@ def compare_takes(paths: Sequence[Path]) -> Comparison:
     return Comparison(tuple(takes))
 
 
-def _merit(take: ComparedTake) -> tuple[int, float, float]:
+def write_comparison(comparison: Comparison, folder: Path) -> ReportFiles:
+    """Writes ``compare.html`` and ``compare.json`` into a folder, which is made; older ones there are replaced.
+
+    Raises:
+        SessionFolderError: the folder cannot be made or is a session folder, in which nothing derived is stored.
+    """
+    best = comparison.best
+    page = comparison_html(
+        [
+            TakeOnPage(name, take.report, take.error, take is best, take.worst_jitter_usec, take.lost_captures)
+            for take, name in zip(comparison.takes, comparison.names, strict=True)
+        ]
+    )
+    return write_pages(folder, "compare", page, comparison.to_json())
+
+
+def _merit(take: ComparedTake) -> tuple[int, int, float, float]:
     report = take.report
     if report is None:
-        return len(_RANK), 0.0, 0.0
-    return _RANK[report.verdict], -(report.sets.complete_ratio or 0.0), report.max_error_usec or 0.0
+        return len(_RANK), 0, 0.0, 0.0
+    ratio, error_usec = report.sets.complete_ratio or 0.0, report.max_error_usec or 0.0
+    return _RANK[report.verdict], len(report.diagnoses), -ratio, error_usec

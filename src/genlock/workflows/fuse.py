@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,7 @@ from genlock.workflows.progress import NoProgress, Progress
 
 __all__ = ["FilledImage", "FuseResult", "fuse_session", "views_of_session"]
 
+Picture = NDArray[np.uint8] | NDArray[np.uint16]
 _NEAR_MM, _FAR_MM = 500.0, 5000.0
 """What the pictures' colors span: the widest range that a depth mode has."""
 
@@ -104,7 +106,7 @@ def fuse_session(
     """
     progress = progress or NoProgress()
     extrinsics = load_extrinsics(extrinsics_path)
-    with RecordedSession(session_path) as session:
+    with RecordedSession(session_path) as session, ThreadPoolExecutor(thread_name_prefix="pictures") as pool:
         views = views_of_session(session.readers, extrinsics, extrinsics_path)
         for serial in fill:
             if serial not in views:
@@ -115,11 +117,13 @@ def fuse_session(
         folder.mkdir(parents=True, exist_ok=True)
         filled: dict[str, list[FilledImage]] = {serial: [] for serial in fill}
         clouds, points = [], 0
+        total = max((len(reader.has_image()) for reader in session.readers.values()), default=0)
+        progress.step("fill and merge")
         for capture_set in islice(_usable(session), sets):
-            progress.step(f"set {capture_set.index}")
+            progress.advance(capture_set.index, total, f"set {capture_set.index}")
             depths = {s: c.depth.pixels for s, c in capture_set.captures.items() if c.depth is not None}
             for filler in fillers:
-                filled[filler.target.serial].append(_write_fill(folder, capture_set.index, filler, depths))
+                filled[filler.target.serial].append(_write_fill(folder, capture_set.index, filler, depths, pool))
             if maker is not None:
                 colors = {s: to_rgb(c.color) for s, c in capture_set.captures.items() if c.color is not None}
                 made = maker.cloud(depths, colors)
@@ -159,19 +163,27 @@ def _usable(session: RecordedSession) -> Iterator[CaptureSet]:
             yield capture_set
 
 
-def _write_fill(folder: Path, index: int, filler: Filler, depths: Mapping[str, DepthImage]) -> FilledImage:
+def _write_fill(
+    folder: Path, index: int, filler: Filler, depths: Mapping[str, DepthImage], pool: ThreadPoolExecutor
+) -> FilledImage:
     result = filler(depths)
     place = folder / filler.target.serial
     place.mkdir(exist_ok=True)
     stem = f"set-{index:06d}"
-    path = place / f"{stem}-depth.png"
-    path.write_bytes(png_bytes(result.depth))
-    (place / f"{stem}-before.png").write_bytes(png_bytes(depth_colors(_own(result), _NEAR_MM, _FAR_MM)))
-    (place / f"{stem}-after.png").write_bytes(png_bytes(depth_colors(result.depth, _NEAR_MM, _FAR_MM)))
-    (place / f"{stem}-source.png").write_bytes(png_bytes(source_colors(result.source)))
+    pictures: dict[str, Callable[[], Picture]] = {
+        "depth": lambda: result.depth,
+        "before": lambda: depth_colors(_own(result), _NEAR_MM, _FAR_MM),
+        "after": lambda: depth_colors(result.depth, _NEAR_MM, _FAR_MM),
+        "source": lambda: source_colors(result.source),
+    }
+
+    def write(name: str) -> None:
+        (place / f"{stem}-{name}.png").write_bytes(png_bytes(pictures[name]()))
+
+    list(pool.map(write, pictures))  # compressing lets go of the interpreter
     legend = "".join(f"{number} {serial}\n" for number, serial in enumerate(result.sources, start=1))
     write_atomically(place / "sources.txt", f"0 nobody\n{legend}")
-    return FilledImage(index, result.own_ratio, result.filled_ratio, path)
+    return FilledImage(index, result.own_ratio, result.filled_ratio, place / f"{stem}-depth.png")
 
 
 def _own(result: FilledDepth) -> NDArray[np.uint16]:

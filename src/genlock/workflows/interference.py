@@ -34,6 +34,8 @@ _MIN_READINGS = CAPTURES // 2
 # Against each alone. Two runs of an undisturbed device differ by far less: the medians are over 1e5 pixels.
 _MORE_INVALID_RATIO = 0.005
 _MORE_NOISE = 1.15
+_LEAST_READINGS_RATIO = 0.1
+"""A device that alone reads less than this share of its pixels has nothing that another laser could disturb."""
 _USEC_PER_TICK = 100 / 9
 
 
@@ -48,6 +50,8 @@ class Agreement(StrEnum):
     """The plan lets their pulses meet, and nothing shows: they do not see the same space."""
     CONTRADICTED = "contradicted"
     """The plan keeps them apart, and they disturb each other all the same."""
+    NOT_JUDGED = "not_judged"
+    """One of them reads next to nothing even alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def measure_interference(
         beside = _run(plan, backend, (first, second), is_cancelled)
         if len(beside) == 2:
             pairs.append(_compare(plan, alone, beside, first, second))
-    return InterferenceResult(alone, tuple(pairs), tuple(f for pair in pairs for f in _findings(pair)))
+    return InterferenceResult(alone, tuple(pairs), tuple(f for pair in pairs for f in _findings(pair, alone)))
 
 
 def _run(plan: Plan, backend: Backend, lit: Sequence[str], is_cancelled: Callable[[], bool]) -> dict[str, DepthQuality]:
@@ -182,7 +186,9 @@ def _compare(
     apart_usec = (b.depth_delay_off_master_color_ticks - a.depth_delay_off_master_color_ticks) * _USEC_PER_TICK
     gap_usec = pulse_gap_usec(train_a, train_b, 1e6 / a.config.camera_fps, apart_usec)
     is_disturbed = any(_is_worse(alone[serial], beside[serial]) for serial in (first, second))
-    if gap_usec < 0:
+    if _blind(alone, first, second):
+        agreement = Agreement.NOT_JUDGED
+    elif gap_usec < 0:
         agreement = Agreement.DISTURBED_AS_PLANNED if is_disturbed else Agreement.UNSEEN
     else:
         agreement = Agreement.CONTRADICTED if is_disturbed else Agreement.CLEAR
@@ -196,8 +202,24 @@ def _is_worse(alone: DepthQuality, beside: DepthQuality) -> bool:
     )
 
 
-def _findings(pair: PairResult) -> list[Finding]:
+def _blind(alone: dict[str, DepthQuality], *serials: str) -> list[str]:
+    return [serial for serial in serials if 1 - alone[serial].invalid_ratio < _LEAST_READINGS_RATIO]
+
+
+def _findings(pair: PairResult, alone: dict[str, DepthQuality]) -> list[Finding]:
     where = f"devices {pair.first} and {pair.second}"
+    if pair.agreement is Agreement.NOT_JUDGED:
+        blind = " and ".join(_blind(alone, pair.first, pair.second))
+        return [
+            Finding(
+                "session.interference_not_judged",
+                Severity.WARNING,
+                where,
+                f"{blind} alone has a depth reading in less than {_LEAST_READINGS_RATIO:.0%} of its pixels: there is "
+                "nothing that another laser could disturb",
+                "Point the cameras at a still scene within their depth mode's range, and measure again.",
+            )
+        ]
     if pair.agreement is Agreement.CONTRADICTED:
         return [
             Finding(

@@ -17,6 +17,7 @@ from genlock.recording import SessionFolder, SessionState
 from genlock.session import FinishReason, LossPolicy, Session, SessionEvent, SessionStatus
 from genlock.workflows.hosts import FIRST_PULSE_WAIT_SEC, plan_of_host, waits_for_another_host
 from genlock.workflows.progress import NoProgress, Progress
+from genlock.workflows.simulate import write_truth
 from genlock.workflows.storing import Storing, make_recorder, room_findings, storage_findings
 
 __all__ = ["TakeResult", "record_take"]
@@ -101,14 +102,15 @@ def record_take(
 ) -> TakeResult:
     """Records a take of ``seconds`` seconds of the reference device's time into a new session folder.
 
-    Whatever happens, the folder says so in the end: COMPLETED, CANCELLED or FAILED, with files that can be read. With
+    Whatever happens, the folder says so in the end: COMPLETED, CANCELLED or FAILED, with files that can be read. Only a
+    take whose devices could not even be opened and set leaves none, so that it can be tried again as it is. With
     ``LossPolicy.RESTART`` a lost device makes all devices start again, in a new epoch of the same take. With ``host``
     only the devices of that computer are recorded; if the master is elsewhere they wait for its pulse.
 
     Raises:
         UnworkablePlanError: the plan holds errors; nothing was written.
         SessionFolderError: the folder exists or cannot be made.
-        RigError: devices or disks failed; the folder holds what was recorded until then.
+        RigError: devices or disks failed; the folder, if there is one, holds what was recorded until then.
     """
     if plan.has_errors:
         raise UnworkablePlanError(errors_in(plan.findings))
@@ -137,7 +139,9 @@ def record_take(
     finally:
         if take.reason is FinishReason.FAILED and failure is None:
             failure = next((str(f.message) for f in errors_in(take.findings)), None)
-        folder.finish(SessionState(take.reason), take.digests, failure)
+        if failure is None or not folder.discard():
+            folder.finish(SessionState(take.reason), take.digests, failure)
+            write_truth(backend, folder.path)
     return TakeResult(folder, tuple(take.statuses), tuple(take.findings), time.monotonic() - began_sec)
 
 

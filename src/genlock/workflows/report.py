@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from genlock.errors import SessionFolderError
 from genlock.recording import write_atomically
 from genlock.verify import Report, report_html
 
-__all__ = ["ReportFiles", "write_report"]
+__all__ = ["ReportFiles", "write_pages", "write_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,24 @@ def write_report(report: Report, folder: Path) -> ReportFiles:
     Raises:
         SessionFolderError: the folder cannot be made or is a session folder, in which nothing derived is stored.
     """
+    return write_pages(folder, "report", report_html(report), report.to_json())
+
+
+def write_pages(folder: Path, name: str, html: str, values: Mapping[str, object]) -> ReportFiles:
+    """Writes ``NAME.html`` and ``NAME.json`` into a folder, which is made; older ones are replaced.
+
+    Raises:
+        SessionFolderError: the folder cannot be made or is a session folder, in which nothing derived is stored.
+    """
     if (folder / "session.json").exists():
         raise SessionFolderError(
             folder, "is a session folder; a report lies beside it, not in it. Name another folder."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = ReportFiles(folder / "report.html", folder / "report.json")
-        write_atomically(files.html, report_html(report))
-        write_atomically(files.json, json.dumps(report.to_json(), indent=2) + "\n")
+        files = ReportFiles(folder / f"{name}.html", folder / f"{name}.json")
+        write_atomically(files.html, html)
+        write_atomically(files.json, json.dumps(values, indent=2) + "\n")
     except OSError as error:
         raise SessionFolderError(folder, f"cannot take a report: {error.strerror or error}") from error
     return files

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genlock.errors import RecordingError, SessionFolderError
+from genlock.findings import errors_in
 from genlock.recording import RecordingReader, SessionFolder, SessionState
 from genlock.sync import LossEvidence
 from genlock.verify import (
     AlarmEvent,
     DeviceEvidence,
+    FileReport,
     LiveFinding,
     Report,
     StartEvent,
@@ -22,25 +25,44 @@ from genlock.verify import (
     join_parts,
     verify_take,
 )
+from genlock.workflows.checksums import check_files
+from genlock.workflows.pictures import look_at_pictures
 
-__all__ = ["verify_files", "verify_path", "verify_session"]
+__all__ = ["Depth", "verify_files", "verify_path", "verify_session"]
 
 
-def verify_path(paths: Sequence[Path]) -> Report:
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How deep a take is looked into, beyond its times."""
+
+    pictures: bool = True
+    """Look at some pictures of each device: a second for ten devices."""
+    files: bool = False
+    """Read every byte and hold it against the digests: as long as the disk takes."""
+
+
+_USUAL_DEPTH = Depth()
+
+
+def verify_path(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
     """Judges one session folder, or the files of one take.
 
     Raises:
         UnreadableInputError: something is no session folder or no recording; says which.
     """
     if len(paths) == 1 and paths[0].is_dir():
-        return verify_session(paths[0])
-    for path in paths:
-        if path.is_dir():
-            raise SessionFolderError(path, "is a folder among files; name one session folder alone, or only MKV files.")
-    return verify_files(paths)
+        report = verify_session(paths[0], depth)
+    else:
+        for path in paths:
+            if path.is_dir():
+                raise SessionFolderError(
+                    path, "is a folder among files; name one session folder alone, or only MKV files."
+                )
+        report = verify_files(paths, depth)
+    return _read_bytes(report, paths) if depth.files else report
 
 
-def verify_session(path: Path) -> Report:
+def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
     """Judges a session folder with its plan and its log, each epoch by itself."""
     folder = SessionFolder.open(path)
     expected = [file for files in folder.recordings().values() for file in files]
@@ -61,6 +83,7 @@ def verify_session(path: Path) -> Report:
                 alarms=_alarms(logs.get(number, ())),
                 live_findings=_live_findings(logs.get(number, ())),
                 failure=folder.session.failure if number == last else None,
+                pictures=look_at_pictures(files) if depth.pictures and not is_empty else None,
                 name=folder.session.name,
                 # An epoch that another one follows was ended in order.
                 session_state=folder.session.state.value if number == last else SessionState.COMPLETED.value,
@@ -68,21 +91,40 @@ def verify_session(path: Path) -> Report:
         )
         for number, files in epochs.items()
     }
-    return combine_epochs(folder.session.name, reports)
+    digests = folder.session.digests
+    names = {} if is_empty else {file.relative_to(folder.path).as_posix(): file for file in expected}
+    files = tuple(FileReport(name, file.stat().st_size, digests.get(name)) for name, file in sorted(names.items()))
+    return replace(combine_epochs(folder.session.name, reports), files=files)
 
 
-def verify_files(paths: Sequence[Path]) -> Report:
+def verify_files(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
     """Judges the files of one take by what their own tags say."""
-    return verify_take(
+    together = _parts_together(paths)
+    # Each by itself: two files of one device are a mistake among loose files, unless they are its parts.
+    devices = tuple(_read(parts) for parts in together)
+    files = dict(zip((device.serial for device in devices), together, strict=True))
+    report = verify_take(
         TakeEvidence(
-            # Each by itself: two files of one device are a mistake among loose files, unless they are its parts.
-            devices=tuple(_read(parts) for parts in _parts_together(paths)),
+            devices=devices,
             plan=None,
             starts=None,
+            pictures=look_at_pictures(files) if depth.pictures else None,
             name=", ".join(map(str, paths)),
             session_state=None,
         )
     )
+    return replace(report, files=tuple(FileReport(str(path), path.stat().st_size, None) for path in sorted(paths)))
+
+
+def _read_bytes(report: Report, paths: Sequence[Path]) -> Report:
+    """The same report, knowing whether the files are still what was written."""
+    findings = tuple(check_files(paths))
+    damaged = {finding.where for finding in errors_in(findings)}
+    files = tuple(
+        replace(file, is_intact=not any(Path(file.name).as_posix().endswith(where) for where in damaged))
+        for file in report.files
+    )
+    return replace(report, files=files, findings=(*findings, *report.findings))
 
 
 def _parts_together(paths: Sequence[Path]) -> list[tuple[Path, ...]]:

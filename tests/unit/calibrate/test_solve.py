@@ -5,8 +5,9 @@ import pytest
 
 from genlock.calibrate import Detection, View, gather, solve_poses
 from genlock.calibrate.bundle import Solution, residuals_px, solve_bundle
+from genlock.calibrate.posegraph import view_poses
 from genlock.geometry.jacobian import rotation_from_vector
-from unit.calibrate.rigs import LENS, TARGET, VirtualRig, make_rig
+from unit.calibrate.rigs import TARGET, VirtualRig, make_rig
 
 CORNERS = TARGET.corners_board
 
@@ -71,15 +72,13 @@ def perturbed_truth(rig: VirtualRig, rng: np.random.Generator) -> Solution:
     R = np.stack([rotation_from_vector(rng.normal(0, 0.02 * (i > 0), 3)) @ pose[0] for i, pose in enumerate(poses)])
     t = np.stack([pose[1] + rng.normal(0, 0.03 * (i > 0), 3) for i, pose in enumerate(poses)])
     sets = rig.observations.set_indices
-    from genlock.calibrate.boardpose import board_poses
-
+    answers = view_poses(rig.observations, CORNERS).T_cam_board[:, 0]
     R_board, t_board = [], []
     for set_index in sets:
         number = next(i for i, view in enumerate(rig.observations.views) if view.set_index == set_index)
-        part, camera = rig.observations.corners_of(number), int(rig.observations.views[number].camera)
-        pose = board_poses(LENS, CORNERS[rig.observations.corners[part]], rig.observations.px[part])[0]
-        R_board.append(R[camera].T @ pose.rotation)
-        t_board.append(R[camera].T @ (pose.translation_m - t[camera]))
+        camera, T = int(rig.observations.views[number].camera), answers[number]
+        R_board.append(R[camera].T @ T[:3, :3])
+        t_board.append(R[camera].T @ (T[:3, 3] - t[camera]))
     return Solution(cameras, sets, R, t, np.stack(R_board), np.stack(t_board))
 
 

@@ -86,6 +86,7 @@ def test_a_scenario_reads_from_its_file(tmp_path):
         """
         seed = 7
         scene = "empty_room"
+        board = "chessboard:7x6:40mm"
         firmware = "1.6.104"
         [timing]
         stamp_clock = "disciplined"
@@ -107,6 +108,26 @@ def test_a_scenario_reads_from_its_file(tmp_path):
     assert (scenario.timing.stamp_clock, scenario.timing.oscillator_ppm) == (StampClock.DISCIPLINED, 3.0)
     assert scenario.jacks == {"000000000003": SyncJacks(sync_in_connected=False, sync_out_connected=True)}
     assert scenario.faults[0] == parse_fault("cable_pulled@3s:000000000002")
+    assert str(scenario.board) == "chessboard:7x6:40mm"
+
+
+def test_the_board_is_a_charuco_unless_another_is_named():
+    assert str(Scenario().board) == "charuco:9x6:80mm:60mm:DICT_5X5_250"
+
+
+@pytest.mark.parametrize(
+    ("board", "complaint"),
+    [
+        ("9x6", "board: a target begins with one of charuco, grid, chessboard"),
+        ("charuco:9x6:80mm:60mm:DICT_9X9_50", "board: no dictionary 'DICT_9X9_50'; there are DICT_4X4_1000"),
+        ("grid:9x6:80mm:60mm:DICT_4X4_50", "board: DICT_4X4_50 has 50 markers; 54 are wanted"),
+    ],
+)
+def test_a_board_that_cannot_be_drawn_is_told(tmp_path, board, complaint):
+    path = tmp_path / "scenario.toml"
+    path.write_text(f'scene = "board"\nboard = "{board}"\n')
+    with pytest.raises(UnreadableInputError, match=complaint):
+        load_scenario(path)
 
 
 def test_every_mistake_in_a_scenario_file_is_told_with_its_place(tmp_path):

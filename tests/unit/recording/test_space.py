@@ -10,6 +10,16 @@ from genlock.findings import Severity
 from genlock.recording import check_space
 
 
+def test_a_folder_that_may_not_be_looked_into_is_left_to_who_makes_the_takes_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert list(check_space(tmp_path / "closed" / "take", seconds=10, exact_mb_per_sec=40, mb_per_sec=70)) == []
+
+
 @pytest.mark.parametrize(
     ("free_mb", "severity"), [(1000, None), (700, None), (699, Severity.WARNING), (399, Severity.ERROR)]
 )

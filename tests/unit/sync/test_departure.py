@@ -58,9 +58,9 @@ def test_a_freed_clock_is_noticed_by_color_and_depth_in_time(fps: int, ppm: floa
 
 @pytest.mark.parametrize(("ppm", "bound_sec"), [(20, 1.5), (5, 4.0)])
 def test_with_one_kind_of_image_most_are_noticed_in_time(ppm: float, bound_sec: float):
-    """1.2 s +- 0.1 and 3.2 s +- 0.4: the bound lies at two sigma, of which 2 % lie beyond; 5 of 40 allow for luck."""
+    """Of a thousand, 1 % takes longer (docs/explanations/sync-loss.md): 0.4 of 40; 3 are a chance of 1 in 1000."""
     times_sec = [seconds_to_alarm(30, ppm, 2, seed) for seed in range(40)]
-    assert sum(time > bound_sec for time in times_sec) <= 5
+    assert sum(time > bound_sec for time in times_sec) <= 3
 
 
 @pytest.mark.parametrize(("stamps", "devices"), [(4, 9), (2, 2)])
@@ -118,6 +118,6 @@ def test_the_alarm_ends_when_the_device_follows_again():
 @pytest.mark.parametrize("stamps", [2, 4])
 def test_the_threshold_solves_the_equation_that_it_is_derived_from(stamps: int):
     for slack in SLACKS_TICKS[stamps]:
-        t = math.log(24 * 3600 * 30 * 9 * 3 * 2 / 1e-2) / alarm_height(slack, stamps)
+        t = math.log(24 * 3600 * 30 * 9 * 3 * 2 / 5e-2) / alarm_height(slack, stamps)
         log_moment = stamps * math.log((1 + 2 * math.cosh(2 * t / stamps)) / 3)
         assert log_moment == pytest.approx(slack * t, rel=1e-6)

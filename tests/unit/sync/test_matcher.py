@@ -117,10 +117,13 @@ def test_patience_is_really_tried_on_late_and_on_timely_streams() -> None:
 
 
 def test_a_set_comes_out_with_the_last_capture_that_it_waits_for() -> None:
-    streams = rig(3, 2)
-    (m0, m1), (a0, a1), (b0, b1) = (list(stream.stamps()) for stream in streams)
+    streams = rig(3, 3)
+    (m0, m1, m2), (a0, a1, a2), (b0, b1, b2) = (list(stream.stamps()) for stream in streams)
     matcher = matcher_of(streams)
-    assert [len(matcher.add(stamp)) for stamp in (a0, m0, b0, m1, b1, a1)] == [0, 0, 1, 0, 0, 1]
+    # Each device's first capture waits for its second.
+    begin = [len(matcher.add(stamp)) for stamp in (a0, m0, b0, m1, b1, a1)]
+    assert begin == [0, 0, 0, 0, 0, 2]
+    assert [len(matcher.add(stamp)) for stamp in (b2, a2, m2)] == [0, 0, 1]
 
 
 def test_a_complete_set_says_so_and_holds_every_stamp() -> None:
@@ -194,7 +197,7 @@ def test_a_device_that_returns_after_its_silence_is_matched_again() -> None:
 def test_one_device_alone_makes_sets_of_one() -> None:
     streams = rig(1)
     matcher = matcher_of(streams)
-    assert [len(matcher.add(stamp)) for stamp in streams[0].stamps()] == [1] * 60
+    assert [len(matcher.add(stamp)) for stamp in streams[0].stamps()] == [0, 2] + [1] * 58
 
 
 def test_a_capture_without_any_image_is_extra() -> None:
@@ -219,3 +222,34 @@ def test_devices_of_different_frame_rates_are_refused() -> None:
     mixed = rig_configs(2) | {"000000000002": rig_configs(2, CameraFps.FPS_15)["000000000002"]}
     with pytest.raises(ValueError, match="15, 30 fps"):
         Matcher(mixed, "000000000001")
+
+
+@pytest.mark.parametrize("device", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 30])
+@pytest.mark.parametrize("patience_usec", [None, LIVE_PATIENCE_USEC])
+def test_one_stamp_far_in_the_future_costs_its_own_set_alone(
+    device: int, number: int, patience_usec: int | None
+) -> None:
+    streams = rig(3)
+    streams[device].color_usec[number] += 10**12
+    streams[device].depth_usec[number] += 10**12
+    matcher = matcher_of(streams, patience_usec)
+    in_order_of_delivery = [stamp for row in zip(*(s.stamps() for s in streams), strict=True) for stamp in row]
+    sets = match(matcher, in_order_of_delivery)
+    assert sum(s.is_complete for s in sets) == 59
+    assert len(sets) == (59 if device == 0 else 60)  # the reference's own opens no set
+    stray = streams[device].serial
+    assert len(matcher.extra_times_usec(stray)) == 1
+    assert matcher.extra_times_usec(stray)[0] > 10**11
+    assert matcher.waiting == 0
+
+
+def test_a_gap_in_every_stream_is_time_and_no_damage() -> None:
+    streams = rig(3)
+    for stream in streams:
+        stream.color_usec[20:] += 60_000_000
+        stream.depth_usec[20:] += 60_000_000
+    matcher = matcher_of(streams, LIVE_PATIENCE_USEC)
+    sets = match(matcher, side_by_side(streams))
+    assert [s.is_complete for s in sets] == [True] * 60
+    assert matcher.extra == dict.fromkeys(matcher.extra, 0)

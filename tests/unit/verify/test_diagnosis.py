@@ -16,7 +16,17 @@ from genlock.sync import LossEvidence
 from genlock.testing.rigs import rig_toml
 from genlock.testing.stamps import StampFaults, StampStream, make_rig_stamps, rig_configs
 from genlock.testing.takes import device_evidence, session_evidence, start_events
-from genlock.verify import AlarmEvent, Cause, Certainty, Diagnosis, LiveFinding, Report, TakeEvidence, verify_take
+from genlock.verify import (
+    AlarmEvent,
+    Cause,
+    Certainty,
+    Diagnosis,
+    LiveFinding,
+    PictureSample,
+    Report,
+    TakeEvidence,
+    verify_take,
+)
 from genlock.verify.diagnosis import RULES
 
 MASTER, FIRST, SECOND = rig_configs(3)
@@ -146,6 +156,37 @@ def shared_slot() -> TakeEvidence:
     return session(tuple(streams))
 
 
+def jumps(number: int = 1) -> TakeEvidence:
+    streams = list(make_rig_stamps(3, CAPTURES))
+    streams[number] = later(streams[number], np.where(np.arange(CAPTURES) < 300, 0, 400))
+    return session(tuple(streams))
+
+
+def minutes_apart() -> TakeEvidence:
+    streams = list(make_rig_stamps(3, CAPTURES))
+    streams[1] = later(streams[1], np.full(CAPTURES, 60_000_000))
+    return session(tuple(streams))
+
+
+def seen_by(gray: Callable[[int], NDArray[np.float32]], depth_ratio: float = 0.5) -> TakeEvidence:
+    """FIRST sees this in its twelve samples; the others one and the same wall."""
+    wall = np.kron(np.random.default_rng(5).uniform(40, 200, (10, 20)), np.ones((9, 8))).astype(np.float32)
+    pictures = {serial: [PictureSample(n, wall, True, 0.5) for n in range(12)] for serial in (MASTER, SECOND)}
+    own = [PictureSample(n, gray(n), True, depth_ratio) for n in range(12)]
+    return replace(with_faults({}), pictures={**pictures, FIRST: own})
+
+
+def only_inertial() -> TakeEvidence:
+    evidence = no_captures()
+    imu_usec = np.arange(100) * 150_000
+    return replace(
+        evidence,
+        devices=tuple(d if d.color_usec.size else replace(d, imu_usec=imu_usec) for d in evidence.devices),
+    )
+
+
+WALL = np.kron(np.random.default_rng(6).uniform(40, 200, (10, 22)), np.ones((9, 8))).astype(np.float32)
+
 SYMPTOMS: list[tuple[str, TakeEvidence, Cause, str]] = [
     ("a plug that the log saw go", pulled(), Cause.CABLE_PULLED, FIRST),
     ("stamps that leave after ten seconds", runs_away(300), Cause.CABLE_PULLED, SECOND),
@@ -203,6 +244,12 @@ SYMPTOMS: list[tuple[str, TakeEvidence, Cause, str]] = [
         MASTER,
     ),
     ("times two milliseconds late", with_faults({1: StampFaults(shift_usec=2000)}), Cause.TIMES_SHIFTED, FIRST),
+    ("times that jump and hold", jumps(), Cause.TIMES_JUMPED, FIRST),
+    ("inertial samples without images", only_inertial(), Cause.USB_STARVATION, FIRST),
+    ("black pictures", seen_by(lambda n: 0 * WALL, depth_ratio=0.0), Cause.LENS_COVERED, FIRST),
+    ("a picture that moves once", seen_by(lambda n: WALL[:, 8 * (n > 5) :][:, :160]), Cause.CAMERA_BUMPED, FIRST),
+    ("a tenth of the light", seen_by(lambda n: WALL * np.float32(0.1 ** (1 / 2.2))), Cause.DARK_EXPOSURE, FIRST),
+    ("clocks a minute apart", minutes_apart(), Cause.TIMES_SHIFTED, "rig"),
     ("two lasers at one time", shared_slot(), Cause.SHARED_SLOT, f"{FIRST} and {SECOND}"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from genlock.testing.stamps import StampFaults, make_rig_stamps
 from genlock.testing.takes import session_evidence
-from genlock.verify import Report, report_html, verify_take
+from genlock.verify import Cause, Certainty, Diagnosis, Report, report_html, verify_take
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -140,3 +140,26 @@ def test_one_file_makes_a_page() -> None:
     page = Page(report_html(verify_take(session_evidence(streams))))
     assert "NOT JUDGED" in page.text
     assert len(page.all("svg", "lane")) == 1
+
+
+def test_a_good_verdict_with_trouble_beside_it_says_so_at_the_top() -> None:
+    report = report_of()
+    assert "But " not in report_html(report)
+    covered = Diagnosis(Cause.LENS_COVERED, Certainty.LIKELY, "device 2", "device 2 saw nothing", ("seen",), "look")
+    html = report_html(replace(report, diagnoses=(covered,)))
+    assert html.index("But device 2 saw nothing.") < html.index("<dl")
+
+
+def test_the_lasers_are_drawn_where_they_fired_beside_where_they_were_meant_to() -> None:
+    page = Page(report_html(report_of()))
+    (picture,) = page.all("svg", "lasers")
+    assert "3 lasers" in (picture["aria-label"] or "")
+    planned, measured = page.all("rect", "planned"), page.all("rect", "measured")
+    assert len(planned) >= 3 and len(measured) >= 3
+    moved = Page(report_html(report_of(faults={1: StampFaults(shift_usec=200)})))
+    # 200 us late: its measured pulse lies so much to the right of its outline, on the picture's scale.
+    serial_row = sorted({rect["y"] for rect in moved.all("rect", "planned")}, key=lambda y: float(y or 0))[1]
+    outline = min(float(r["x"] or 0) for r in moved.all("rect", "planned") if r["y"] == serial_row)
+    bars = [float(r["x"] or 0) for r in moved.all("rect", "measured") if r["y"] == serial_row]
+    width = next(float(r["width"] or 0) for r in moved.all("rect", "planned") if r["y"] == serial_row)
+    assert any(abs(bar - outline - width * 200 / 125) < width / 8 for bar in bars)

@@ -12,7 +12,7 @@ from genlock.rig import parse_rig
 from genlock.testing.rigs import rig_toml
 from genlock.testing.stamps import StampFaults, make_rig_stamps
 from genlock.testing.takes import session_evidence
-from genlock.verify import REPORT_FORMAT_VERSION, Report, Verdict, combine_epochs, verify_take
+from genlock.verify import REPORT_FORMAT_VERSION, FileReport, Report, Verdict, combine_epochs, verify_take
 
 REFERENCE_PAGE = Path(__file__).parents[3] / "docs" / "reference" / "verify-report.md"
 
@@ -48,7 +48,8 @@ def test_every_key_of_the_json_is_documented_and_nothing_else_is() -> None:
     streams = make_rig_stamps(3, 100, {1: StampFaults(shift_usec=2000, lost=frozenset({40, 41}))})
     plan = make_plan(parse_rig(rig_toml(3)))
     report = verify_take(replace(session_evidence(streams), plan=plan))
-    assert documented == keys_of(combine_epochs("take", {1: report, 2: report}).to_json())
+    both = replace(combine_epochs("take", {1: report, 2: report}), files=(FileReport("a.mkv", 1, None),))
+    assert documented == keys_of(both.to_json())
 
 
 @pytest.mark.parametrize("captures", [0, 1, 5, 100])

@@ -59,7 +59,7 @@ class PlaybackBackend:
             try:
                 tags = readers[0].tags
                 firmware = [tags.get(f"K4A_{kind}_FIRMWARE_VERSION", "0.0.0") for kind in ("COLOR", "DEPTH")]
-                self._infos[serial] = DeviceInfo(serial, self.name, *firmware)
+                self._infos[serial] = DeviceInfo(serial, self.name, firmware[0], firmware[1])
                 self._provenance |= {
                     key: tags[key] for key in tags if key in _KEPT_TAGS or key.startswith("GENLOCK_SIM_")
                 }

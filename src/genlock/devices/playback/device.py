@@ -11,7 +11,7 @@ from pathlib import Path
 from genlock.capture import Capture, Image, ImuSample
 from genlock.devices.base import ColorControl, ColorControlValue, DeviceInfo
 from genlock.devices.playback.stage import Stage
-from genlock.errors import CaptureTimeoutError, DeviceError, DeviceLostError, DeviceStartError
+from genlock.errors import CaptureTimeoutError, DeviceError, DeviceLostError, DeviceStartError, StreamEndedError
 from genlock.k4a import (
     DeviceConfig,
     PowerlineFrequency,
@@ -134,7 +134,8 @@ class PlaybackDevice:
 
         Raises:
             CaptureTimeoutError: not in time: the master does not play yet, or nobody has stepped.
-            DeviceLostError: not playing, stopped meanwhile, or the recording is over.
+            StreamEndedError: the recording is over.
+            DeviceLostError: not playing, or stopped meanwhile.
         """
         clock = self._stage.clock
         deadline_nsec = clock.now_nsec() + round(timeout_sec * 1e9)
@@ -220,7 +221,7 @@ class PlaybackDevice:
         if self._zero_nsec is None:
             self._zero_nsec = self._stage.master_zero_nsec  # from its first pulse on a subordinate keeps going
         if self._next is None:
-            raise DeviceLostError(self._serial, "its recording is over")
+            raise StreamEndedError(self._serial, "its recording is over")
         if self._zero_nsec is None:
             return None
         last_usec = max(image.device_timestamp_usec for image in self._next.images)
@@ -230,7 +231,7 @@ class PlaybackDevice:
     def _deliver(self, due_nsec: int) -> Capture:
         capture = self._next
         if capture is None:
-            raise DeviceLostError(self._serial, "its recording is over")
+            raise StreamEndedError(self._serial, "its recording is over")
         self._next = next(self._captures, None)
         index, self._index = self._index, self._index + 1
 

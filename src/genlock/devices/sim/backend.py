@@ -75,6 +75,10 @@ class SimBackend:
             if serial not in self._opened and self._is_there(serial)
         )
 
+    def on_bus(self) -> Sequence[DeviceInfo]:
+        """Those that are plugged in and have power, open or not, in the order of the rig file."""
+        return tuple(device_info(serial, self._scenario) for serial in self._bodies if self._is_there(serial))
+
     def open(self, serial: str) -> SimDevice:
         """Opens one device. Raises ``DeviceOpenError`` when the rig has no such device, or when it is open already."""
         if serial not in self._bodies:

@@ -60,6 +60,7 @@ class CaptureSync(Generic[S]):
         depth_delay_off_color_usec: as configured.
         synchronized_images_only: pairs only.
         sensors: those that run; with one alone every sample passes straight through.
+        joins_images: False lets all pass, as ``K4A_DISABLE_SYNCHRONIZATION`` does.
     """
 
     def __init__(
@@ -69,22 +70,23 @@ class CaptureSync(Generic[S]):
         *,
         synchronized_images_only: bool = False,
         sensors: frozenset[Sensor] = frozenset(Sensor),
+        joins_images: bool = True,
     ) -> None:
         self._period_usec = period_usec
         self._delay_usec = depth_delay_off_color_usec
         self._pairs_only = synchronized_images_only
-        self._is_alone = len(sensors) == 1
+        self._passes_all = len(sensors) == 1 or not joins_images
         self._lanes: dict[Sensor, _Lane[S]] = {sensor: _Lane() for sensor in Sensor}
         self._depth_has_begun = False
 
     def add(self, sensor: Sensor, timestamp_usec: int, sample: S) -> list[JoinedCapture[S]]:
         """Takes one sample in; returns the captures that it brings out, in their order."""
+        if self._passes_all:
+            return [_single(sensor, sample)]
         if sensor is Sensor.DEPTH and not self._depth_has_begun:
             if timestamp_usec // self._period_usec > _LAST_PERIOD_OF_FIRST_DEPTH:
                 return []
             self._depth_has_begun = True
-        if self._is_alone:
-            return [_single(sensor, sample)]
         out: list[JoinedCapture[S]] = []
         lane = self._lanes[sensor]
         if len(lane.waiting) == FIFO_SAMPLES:

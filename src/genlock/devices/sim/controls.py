@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from genlock.devices.base import ColorControl, ColorControlValue
+from genlock.devices.base import ColorControl, ColorControlRange, ColorControlValue
 from genlock.errors import DeviceError
-from genlock.k4a import PowerlineFrequency, nearest_exposure_usec
+from genlock.k4a import EXPOSURES_USEC, PowerlineFrequency, nearest_exposure_usec
 
 __all__ = ["ColorControls", "ColorSettings", "HandleControls"]
 
@@ -27,6 +27,10 @@ _RANGES: dict[ColorControl, tuple[int, int, int, int]] = {
     ColorControl.GAIN: (0, 255, 1, 0),
     ColorControl.POWERLINE_FREQUENCY: (1, 2, 1, 2),
 }
+
+_EXPOSURE_STEP_USEC = 100
+"""Linux's video class counts in these (``uvc_camerareader.cpp``)."""
+_DEFAULT_EXPOSURE_USEC = {PowerlineFrequency.HZ_50: 30_000, PowerlineFrequency.HZ_60: 33_330}
 
 _WITH_AUTO = (ColorControl.EXPOSURE_TIME_ABSOLUTE, ColorControl.WHITEBALANCE)
 """Only these two have an automatic mode; both are automatic at power-on."""
@@ -102,6 +106,19 @@ class HandleControls:
             value = nearest_exposure_usec(value, self._believed_powerline)
             self._device.exposure_set_nsec = now_nsec
         self._device.values[control] = ColorControlValue(setting.is_manual, value)
+
+    def range(self, control: ColorControl) -> ColorControlRange:
+        """The control's range. Exposures are told by the table of the mains frequency that the handle believes in.
+
+        # unverified on hardware: the default exposure, which is the SDK's own test's (``color_ft.cpp``)
+        """
+        low, high, step, power_on = _RANGES[control]
+        if control is ColorControl.EXPOSURE_TIME_ABSOLUTE:
+            table = EXPOSURES_USEC[self._believed_powerline]
+            low, high, step = table[0], table[-1], _EXPOSURE_STEP_USEC
+            power_on = _DEFAULT_EXPOSURE_USEC[self._believed_powerline]
+        has_auto = control in _WITH_AUTO
+        return ColorControlRange(has_auto, low, high, step, ColorControlValue(is_manual=not has_auto, value=power_on))
 
     def get(self, control: ColorControl) -> ColorControlValue:
         """The control as the device has it."""

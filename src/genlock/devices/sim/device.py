@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
 from genlock.capture import Capture, Image, ImuSample
-from genlock.devices.base import ColorControl, ColorControlValue, DeviceInfo
+from genlock.devices.base import ColorControl, ColorControlRange, ColorControlValue, DeviceInfo
 from genlock.devices.faults import FaultKind
 from genlock.devices.scenario import Scenario
 from genlock.devices.sim.body import Body, device_info
@@ -42,7 +42,7 @@ class _State(Enum):
 
 
 class SimDevice:
-    """An opened device of the virtual rig. ``next_capture`` and ``take_imu`` belong to one thread, the rest to any."""
+    """An opened device of the virtual rig. ``next_capture`` and ``take_imu`` have a thread each; the rest, any."""
 
     def __init__(
         self,
@@ -58,6 +58,8 @@ class SimDevice:
         self._scenario = scenario
         self._render_pool = render_pool
         self._on_close = on_close
+        self.joins_images = True
+        """Whether the next start joins color and depth into captures, as the SDK does unless it is told not to."""
         self._controls = HandleControls(body.serial, body.controls)
         self._state = _State.OPEN
         self._config = DeviceConfig()
@@ -65,6 +67,9 @@ class SimDevice:
         self._stream: Stream | None = None
         self._darkroom: Darkroom | None = None
         self._imu: InertialSensors | None = None
+        self._imu_stream: Stream | None = None
+        """The run whose clock the inertial sensors go by; they outlast the cameras' stop."""
+        self._run = 0
         self._index = 0
         self._opened_nsec = world.clock.now_nsec()
 
@@ -72,6 +77,12 @@ class SimDevice:
     def info(self) -> DeviceInfo:
         """Serial and firmware."""
         return device_info(self._serial, self._scenario)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it went away since it was opened, if only for a moment."""
+        now_nsec = self._world.clock.now_nsec()
+        return self._world.mishaps.struck(LOST, self._serial, self._opened_nsec, now_nsec) is not None
 
     def sync_jacks(self) -> SyncJacks:
         """The plugs as the wiring or the scenario put them."""
@@ -82,6 +93,11 @@ class SimDevice:
         """The device's own factory calibration; its Notes say that it was simulated."""
         self._check_open()
         return self._body.raw_calibration
+
+    def color_control_range(self, control: ColorControl) -> ColorControlRange:
+        """What values the control takes."""
+        self._check_open()
+        return self._controls.range(control)
 
     def set_color_control(self, control: ColorControl, setting: ColorControlValue) -> None:
         """Sets a control; exposures are rounded up in the table of the mains frequency that this handle knows of."""
@@ -100,7 +116,7 @@ class SimDevice:
         self._check_open()
         if self._state not in (_State.OPEN, _State.ARMED):
             raise DeviceError(self._serial, "it cannot be armed while it runs: call stop() first")
-        if not self._world.clock.is_virtual:
+        if not self._world.clock.is_virtual and not start_refusals(config, self.sync_jacks()):
             # Real time does not wait: seven captures would be lost while the first image is prepared.
             self._body.imager.prepare(config, self._body.controls.settings, self._render_pool)
         self._config = config
@@ -118,6 +134,9 @@ class SimDevice:
             raise DeviceStartError(self._serial, "it has no configuration yet: call arm() first", "not_armed")
         if self._state is not _State.ARMED:
             raise DeviceStartError(self._serial, "its cameras run already: call stop() first", "already_running")
+        if self._imu is not None:
+            # They share the clock that starting the cameras resets (k4a.c).
+            raise DeviceStartError(self._serial, "its IMU runs: stop it before the cameras start", "imu_running")
         refusals = start_refusals(self._config, self.sync_jacks())
         if refusals:
             first = refusals[0]
@@ -129,6 +148,8 @@ class SimDevice:
                 raise DeviceStartError(self._serial, "it was stopped while it was starting", "stopped")
             self._begin()
             self._state = _State.RUNNING
+        if self._with_imu:
+            self.start_imu()
         logger.debug("device %s runs as %s", self._serial, self._config.wired_sync_mode)
 
     def next_capture(self, timeout_sec: float) -> Capture:
@@ -163,29 +184,60 @@ class SimDevice:
             until_nsec = deadline_nsec if next_nsec is None else min(deadline_nsec, next_nsec)
             self._wait_until(until_nsec, now_nsec, version)
 
-    def take_imu(self) -> Sequence[ImuSample]:
-        """Samples since the last call; none before the first pulse, none when armed without them."""
+    def start_imu(self) -> None:
+        """Starts the inertial sensors beside the running cameras; ``start`` does it when armed with them.
+
+        Raises:
+            DeviceStartError: no camera runs, or they run already.
+        """
+        self._check_open()
+        body = self._body
         with self._world.lock:
-            stream, imu = self._stream, self._imu
+            if self._imu is not None:
+                raise DeviceStartError(self._serial, "its IMU runs already: call stop_imu() first", "imu_running")
+            if self._state is not _State.RUNNING or self._stream is None:
+                message = "its IMU starts only while a camera runs, which resets its clock: call start() first"
+                raise DeviceStartError(self._serial, message, "imu_without_cameras")
+            key = stream_key(self._scenario.seed, self._serial, "imu", str(self._run))
+            self._imu = InertialSensors(key, body.calibration, body.T_stage_depth, body.traits)
+            self._imu_stream = self._stream
+            self._world.advance(self._serial, self._stream)
+            self._imu.skip_until(self._stream.device_usec_at(self._world.clock.now_nsec()) or 0.0)
+
+    def stop_imu(self) -> None:
+        """Stops the inertial sensors; the cameras go on. Safe twice."""
+        with self._world.lock:
+            self._imu = None
+            self._imu_stream = None
+
+    def take_imu(self) -> Sequence[ImuSample]:
+        """Samples since the last call, or since the start; none before the first pulse, none without ``start_imu``."""
+        with self._world.lock:
+            stream, imu = self._imu_stream, self._imu
             if stream is None or imu is None:
                 return ()
             now_nsec = self._world.clock.now_nsec()
             if self._world.mishaps.has_any((*LOST, FaultKind.DEVICE_HANGS), self._serial, now_nsec):
                 return ()
-            self._world.advance(self._serial, stream)
+            if stream is self._stream:
+                self._world.advance(self._serial, stream)
             device_usec = stream.device_usec_at(now_nsec)
-        return () if device_usec is None else imu.take_until(device_usec)
+            return () if device_usec is None else imu.take_until(device_usec)
 
-    def stop(self) -> None:
-        """Stops; captures not yet taken are gone, as with the SDK. Safe twice."""
+    def stop_cameras(self) -> None:
+        """Stops the cameras alone; captures not yet taken are gone, as with the SDK. Safe twice."""
         with self._world.lock:
             if self._state not in (_State.RUNNING, _State.STARTING):
                 return
             self._state = _State.ARMED
             self._stream = None
             self._darkroom = None
-            self._imu = None
             self._world.stop(self._serial)
+
+    def stop(self) -> None:
+        """Stops IMU and cameras. Safe twice."""
+        self.stop_imu()
+        self.stop_cameras()
 
     def close(self) -> None:
         """Stops and lets go. Safe twice."""
@@ -206,22 +258,19 @@ class SimDevice:
         late = mishaps.active(FaultKind.STARTS_LATE, self._serial, now_nsec)
         armed_nsec = now_nsec + round((late.amount_or_default or 0.0) * NSEC_PER_SEC if late else 0.0)
         frame_clock = FrameClock(
-            armed_nsec, own_period_nsec, TICKS_PER_SEC // self._config.camera_fps, timing.stamp_clock
+            armed_nsec,
+            own_period_nsec,
+            TICKS_PER_SEC // self._config.camera_fps,
+            timing.stamp_clock,
+            timing.is_late_start_on_masters_clock,
         )
         shutter = Shutter(
             self._serial, self._config, self._scenario, self._body.traits, self._body.controls, mishaps, run
         )
         losses = Losses(self._serial, mishaps, stream_key(seed, self._serial, "losses", str(run)))
-        self._stream = Stream(self._config, frame_clock, shutter, losses)
+        self._stream = Stream(self._config, frame_clock, shutter, losses, joins_images=self.joins_images)
         self._darkroom = Darkroom(self._body.imager, self._config, self._render_pool)
-        self._imu = None
-        if self._with_imu:
-            self._imu = InertialSensors(
-                stream_key(seed, self._serial, "imu", str(run)),
-                self._body.calibration,
-                self._body.T_stage_depth,
-                self._body.traits,
-            )
+        self._run = run
         self._index = 0
         self._world.start(self._serial, self._stream, self._config.wired_sync_mode, own_pulses)
 

@@ -30,12 +30,12 @@ class PulseTrainSource:
     is_left_out: Callable[[int, int], bool] | None = None
     """Whether the pulse with this number, due at this true time, is missing."""
 
-    def first_at_or_after(self, when_nsec: float) -> int | None:
-        """The first pulse not before this time; ``None`` when it has stopped before."""
+    def first_at_or_after(self, when_nsec: float, until_nsec: float = math.inf) -> int | None:
+        """The first pulse not before this time; ``None`` when it has stopped before, or none comes until then."""
         number = max(0, math.ceil((when_nsec - self.start_nsec) / self.period_nsec))
         for candidate in range(number, number + _MAX_PULSES_OUT):
             pulse_nsec = self.start_nsec + round(candidate * self.period_nsec)
-            if self.end_nsec is not None and pulse_nsec >= self.end_nsec:
+            if pulse_nsec > until_nsec or (self.end_nsec is not None and pulse_nsec >= self.end_nsec):
                 return None
             if self.is_left_out is None or not self.is_left_out(candidate, pulse_nsec):
                 return pulse_nsec
@@ -95,14 +95,23 @@ class FrameClock:
         own_period_nsec: of its frames, by its own oscillator.
         period_ticks: of its frames, by its own clock.
         stamp_clock: what its clock does while it hears no pulses.
+        is_on_sources_clock: whether it counts from the first pulse of whoever sends them, had it heard that or not.
     """
 
-    def __init__(self, armed_nsec: int, own_period_nsec: float, period_ticks: int, stamp_clock: StampClock) -> None:
+    def __init__(
+        self,
+        armed_nsec: int,
+        own_period_nsec: float,
+        period_ticks: int,
+        stamp_clock: StampClock,
+        is_on_sources_clock: bool = False,
+    ) -> None:
         self._armed_nsec = armed_nsec
         self._own_period_nsec = own_period_nsec
         self._source_period_nsec = own_period_nsec
         self._period_ticks = period_ticks
         self._stamp_clock = stamp_clock
+        self._is_on_sources_clock = is_on_sources_clock
         self._exact_ticks = 0.0
         self._last: Frame | None = None
         self.zero_nsec: int | None = None
@@ -122,15 +131,20 @@ class FrameClock:
         due_nsec = last.pulse_nsec + period_nsec
         heard = None if ear.is_deaf(round(due_nsec)) else ear.heard_at(round(due_nsec))
         if heard is not None:
-            pulse_nsec = heard.source.first_at_or_after(due_nsec - period_nsec / 2 - heard.delay_nsec)
-            if pulse_nsec is not None and pulse_nsec + heard.delay_nsec <= due_nsec + period_nsec / 2:
+            listened_nsec = due_nsec - heard.delay_nsec
+            pulse_nsec = heard.source.first_at_or_after(
+                listened_nsec - period_nsec / 2, listened_nsec + period_nsec / 2
+            )
+            if pulse_nsec is not None:
                 return self._next(last, pulse_nsec + heard.delay_nsec, heard)
         return self._next(last, round(due_nsec), None)
 
     def begin(self, frame: Frame, ear: Ear) -> None:
         """Makes the frame that ``peek`` gave the last one."""
         heard = ear.heard_at(frame.pulse_nsec) if frame.is_locked else None
-        if self._last is not None:
+        if self._last is None:
+            self._exact_ticks = frame.clock_ticks
+        else:
             self._exact_ticks += self._step_ticks(self._last, frame.pulse_nsec, frame.is_locked)
         if heard is not None:
             self._source_period_nsec = heard.source.period_nsec
@@ -146,7 +160,9 @@ class FrameClock:
                 pulse_nsec = heard.source.first_at_or_after(when_nsec - heard.delay_nsec)
                 # It counts only if nothing cuts it off before it comes.
                 if pulse_nsec is not None and ear.heard_at(pulse_nsec + heard.delay_nsec) == heard:
-                    return Frame(0, pulse_nsec + heard.delay_nsec, is_locked=True, clock_ticks=0)
+                    missed = round((pulse_nsec - heard.source.start_nsec) / heard.source.period_nsec)
+                    ticks = missed * self._period_ticks if self._is_on_sources_clock else 0
+                    return Frame(0, pulse_nsec + heard.delay_nsec, is_locked=True, clock_ticks=ticks)
             when_nsec = ear.next_change_nsec(when_nsec)
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from genlock.devices.sim.color_eye import ColorEye
 from genlock.devices.sim.controls import ColorSettings
 from genlock.devices.sim.darkroom import Imager
 from genlock.devices.sim.depth_eye import DepthEye, ForeignLight
+from genlock.devices.sim.loop import ImageLoop, kept_format, shown_settings
 from genlock.devices.sim.scene import Scene
 from genlock.devices.sim.sensor import NOISE_TABLE_SIZE
 from genlock.devices.sim.shutter import Sample
@@ -30,7 +32,7 @@ from genlock.devices.sim.walker import LOOP_SEC
 from genlock.geometry import Pose
 from genlock.k4a import COLOR_GEOMETRY, DEPTH_GEOMETRY, ColorResolution, DepthMode, DeviceConfig, ImageFormat
 from genlock.k4a.calibration import DeviceCalibration
-from genlock.pixels import encode_color
+from genlock.pixels import bgra_from_jpeg, encode_color
 
 __all__ = ["new_imager"]
 
@@ -115,7 +117,7 @@ class _SceneImager:
         self._noise: NDArray[np.float32] | None = None
         self._color_eyes: dict[tuple[ColorResolution, float], ColorEye] = {}
         self._depth_eyes: dict[tuple[DepthMode, float], DepthEye] = {}
-        self._loop: dict[tuple[object, ...], tuple[Pixels, ...]] = {}
+        self._loop = ImageLoop()
         self._cap = _CappedImager()
         self._lock = threading.Lock()
         """Guards eyes and noise, which are made when first asked for."""
@@ -148,16 +150,22 @@ class _SceneImager:
         if not self._is_looped:
             return _wrap(config, sample, self._pixels(config, sample, scene_sec, sample.number))
         step = int(scene_sec / LOOP_SEC * _LOOP_STEPS) % _LOOP_STEPS
-        is_color = sample.sensor is Sensor.COLOR
-        modes = (config.color_resolution, config.color_format) if is_color else (config.depth_mode,)
-        looks = (sample.settings, sample.light_ratio) if is_color else sample.collisions
-        key = (step, sample.turned_deg, *modes, *looks)
-        if key not in self._loop:
-            pixels = self._pixels(config, sample, (step + 0.5) / _LOOP_STEPS * LOOP_SEC, step)
-            for array in pixels:
-                array.setflags(write=False)
-            self._loop[key] = pixels
-        return _wrap(config, sample, self._loop[key])
+        kept_config, kept_sample = config, sample
+        if sample.sensor is Sensor.COLOR:
+            kept_config = replace(config, color_format=kept_format(config.color_format))
+            kept_sample = replace(sample, settings=shown_settings(sample.settings, config))
+            modes: tuple[str, ...] = (config.color_resolution, kept_config.color_format)
+            looks: tuple[object, ...] = (kept_sample.settings, sample.light_ratio)
+        else:
+            modes, looks = (config.depth_mode,), sample.collisions
+        pixels = self._loop.pixels(
+            (sample.turned_deg, *modes, *looks),
+            step,
+            lambda: self._pixels(kept_config, kept_sample, (step + 0.5) / _LOOP_STEPS * LOOP_SEC, step),
+        )
+        if kept_config.color_format is not config.color_format and sample.sensor is Sensor.COLOR:
+            pixels = (bgra_from_jpeg(pixels[0]),)
+        return _wrap(config, sample, pixels)
 
     def _pixels(self, config: DeviceConfig, sample: Sample, scene_sec: float, noise_number: int) -> tuple[Pixels, ...]:
         """The encoded color image; or depth and IR."""

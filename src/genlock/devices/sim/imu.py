@@ -6,6 +6,8 @@ acceleration points away from the ground.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +47,11 @@ class InertialSensors:
         self._acc_mean = T_accel_depth.rotation @ up_depth * _GRAVITY_M_PER_S2 + traits.acc_bias_m_per_s2
         self._gyro_mean = np.array(traits.gyro_bias_rad_per_s)
         self._temperature_c = traits.temperature_c
-        self._next = 0
+        self._next = 1  # whoever reads them takes a time of zero for one that was not filled in
+
+    def skip_until(self, device_usec: float) -> None:
+        """Nobody will take the samples before this device time."""
+        self._next = max(self._next, math.ceil(device_usec * IMU_HZ / 1e6))
 
     def take_until(self, device_usec: float) -> list[ImuSample]:
         """The samples not yet taken that lie before this device time."""

@@ -87,6 +87,18 @@ class Mishaps:
                     return kind
         return None
 
+    def spells(self) -> list[tuple[Fault, int | None, int | None]]:
+        """Every fault with the true times between which it held; ``None``: since ever, or for good."""
+        return [
+            (
+                spell.fault,
+                None if spell.start_nsec == _ALWAYS_NSEC else spell.start_nsec,
+                None if spell.end_nsec == _NEVER_NSEC else spell.end_nsec,
+            )
+            for spells in self._spells.values()
+            for spell in spells
+        ]
+
     def next_change_nsec(self, after_nsec: int) -> int | None:
         """When, after this time, a fault next begins or ends; ``None``: as far as is known never."""
         index = self.changes_until(after_nsec)

@@ -16,6 +16,7 @@ from genlock.devices.scenario import Scenario, SceneName
 from genlock.devices.sim.placement import look_at
 from genlock.devices.sim.walker import Person, walker_at
 from genlock.geometry import Pose
+from genlock.targets import draw_target
 
 __all__ = ["LAMP_BITS", "ROOM_HALF_M", "ROOM_HEIGHT_M", "TOWER", "Scene", "lamp_code"]
 
@@ -53,6 +54,11 @@ _BOXES = (
 )
 """Low things around the walker's path, between the places of a ring of devices; furniture along the walls."""
 
+_MARGIN_SQUARES = 0.25
+"""Around the board's print: what a marker needs to be told from what is behind."""
+_SQUARE_PX = 112
+"""Of a board's picture: whole pixels for the modules of 4 x 4 and 5 x 5 markers that fill 3/4 of their squares."""
+
 _PUT_AWAY_M = 10.0
 """How deep below the floor the tower waits while a board is shown."""
 
@@ -82,14 +88,13 @@ class Scene:
     def of(cls, scenario: Scenario) -> Scene:
         """The scene of a scenario."""
         boxes = np.array([box.row() for box in _BOXES])
+        board, texture = scenario.board, np.full((1, 1), 255, np.uint8)
+        margin_m = _MARGIN_SQUARES * board.square_m
         if scenario.scene is SceneName.BOARD:
             boxes[0, 2] -= _PUT_AWAY_M
-        board = scenario.board
-        if board is None:
-            texture, size_m, margin_m = _chessboard()
-        else:
-            texture = np.frombuffer(board.texture, np.uint8).reshape(board.height_px, board.width_px)
-            size_m, margin_m = (board.width_m, board.height_m), board.margin_m
+            texture = draw_target(board, _SQUARE_PX, margin_m)
+        width_m, height_m = board.size_m
+        size_m = (width_m + 2 * margin_m, height_m + 2 * margin_m)
         return cls(scenario.scene, boxes, np.array(_SPHERES), texture, size_m, margin_m)
 
     def person_at(self, when_sec: float) -> Person | None:
@@ -134,14 +139,6 @@ def _plate_at(when_sec: float, size_m: tuple[float, float]) -> Pose:
     rotation = look_at("stage", center_m.tolist(), (center_m - faces).tolist(), up.tolist()).rotation
     corner_m = center_m - rotation @ np.array([size_m[0] / 2, size_m[1] / 2, 0.0])
     return Pose("stage", "plate", rotation, corner_m)
-
-
-def _chessboard() -> tuple[NDArray[np.uint8], tuple[float, float], float]:
-    """9 x 6 squares of 80 mm with a white margin of 20 mm, 4 pixels a centimetre; the first square is black."""
-    row, column = np.mgrid[0:6, 0:9]
-    squares = np.where((row + column) % 2 == 0, 0, 255).astype(np.uint8)
-    texture = np.pad(np.kron(squares, np.ones((32, 32), np.uint8)), 8, constant_values=255)
-    return texture, (0.76, 0.52), 0.02
 
 
 def lamp_code(when_sec: float) -> int:

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 
 from genlock.devices.faults import FaultKind
-from genlock.devices.scenario import Scenario
+from genlock.devices.scenario import ExposurePoint, Scenario
 from genlock.devices.sim.capturesync import Sensor
 from genlock.devices.sim.chance import normal, stream_key, uniform
 from genlock.devices.sim.controls import ColorControls, ColorSettings
@@ -92,7 +92,8 @@ class Shutter:
         self._traits = traits
         self._controls = controls
         self._mishaps = mishaps
-        self._first_stamp_usec = scenario.firmware_of(serial).first_stamp_usec
+        first_usec = scenario.timing.first_image_usec
+        self._first_stamp_usec = scenario.firmware_of(serial).first_stamp_usec if first_usec is None else first_usec
         self._period_ticks = TICKS_PER_SEC // config.camera_fps
         self._auto_phase = uniform(stream_key(scenario.seed, serial, "auto exposure"), 0)
         # Every run has its own streams of chance: a restart does not repeat the first run's jitter.
@@ -111,10 +112,12 @@ class Shutter:
         config, timing = self._config, self._timing
         settings = self._settings(frame.pulse_nsec)
         # From the pulse to the centre of the color exposure, had the device no delay.
-        center_ticks = self._period_ticks - settings.exposure_usec * TICKS_PER_SEC // 2_000_000
+        center_ticks = self._center_ticks(settings.exposure_usec)
         if usec_from_ticks(frame.clock_ticks + center_ticks) < self._first_stamp_usec:
             return None
         center_ticks += config.subordinate_delay_off_master_ticks
+        if config.wired_sync_mode is WiredSyncMode.SUBORDINATE:
+            center_ticks += timing.delay_deviation_ticks * (2 if sensor is Sensor.DEPTH else 1)
         if sensor is Sensor.DEPTH:
             center_ticks += config.depth_delay_off_color_ticks
             if config.wired_sync_mode is WiredSyncMode.MASTER:
@@ -137,6 +140,15 @@ class Shutter:
             is_covered=self._mishaps.active(FaultKind.LENS_COVERED, self._serial, center_nsec) is not None,
             turned_deg=(bump.amount_or_default or 0.0) if bump else 0.0,
         )
+
+    def _center_ticks(self, exposure_usec: int) -> int:
+        """From a pulse to the centre of a color exposure of this length."""
+        half_ticks = exposure_usec * TICKS_PER_SEC // 2_000_000
+        return {
+            ExposurePoint.END: self._period_ticks - half_ticks,
+            ExposurePoint.CENTER: self._period_ticks // 2,
+            ExposurePoint.START: half_ticks,
+        }[self._timing.exposures_share]
 
     def _settings(self, pulse_nsec: int) -> ColorSettings:
         """The color controls that hold for this frame, whoever set them."""

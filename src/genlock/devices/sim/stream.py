@@ -60,7 +60,15 @@ class _Arrival:
 class Stream:
     """What a running device has produced so far. Not safe for threads: the world's lock guards it."""
 
-    def __init__(self, config: DeviceConfig, frame_clock: FrameClock, shutter: Shutter, losses: Losses) -> None:
+    def __init__(
+        self,
+        config: DeviceConfig,
+        frame_clock: FrameClock,
+        shutter: Shutter,
+        losses: Losses,
+        *,
+        joins_images: bool = True,
+    ) -> None:
         self._frames = frame_clock
         self._shutter = shutter
         self._losses = losses
@@ -71,6 +79,7 @@ class Stream:
             config.depth_delay_off_color_usec,
             synchronized_images_only=config.synchronized_images_only,
             sensors=frozenset(self._sensors),
+            joins_images=joins_images,
         )
         self._arrivals: list[_Arrival] = []
         self._arrival_count = 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from genlock.devices.scenario import Scenario
+from genlock.devices.scenario import Scenario, SceneName
 from genlock.devices.sim.body import Body
 from genlock.devices.sim.scene import ROOM_HALF_M, ROOM_HEIGHT_M, Scene
 from genlock.devices.sim.world import World
@@ -27,11 +27,22 @@ def tell_truth(scenario: Scenario, bodies: Mapping[str, Body], world: World) -> 
         "format_version": FORMAT_VERSION,
         "seed": scenario.seed,
         "scene": scenario.scene.value,
+        "board": str(scenario.board) if scenario.scene is SceneName.BOARD else None,
         "firmware": {serial: scenario.firmware_of(serial).value for serial in bodies},
         "timing": {
             key: str(value) if isinstance(value, str) else value for key, value in asdict(scenario.timing).items()
         },
-        "faults": [str(fault) for fault in scenario.faults],
+        "faults": [
+            {
+                "fault": str(fault),
+                "kind": fault.kind.value,
+                "serial": fault.serial,
+                "amount": fault.amount_or_default,
+                "start_nsec": start_nsec,
+                "end_nsec": end_nsec,
+            }
+            for fault, start_nsec, end_nsec in world.mishaps.spells()
+        ],
         "scene_birth_nsec": world.birth_nsec,
         "devices": [
             {

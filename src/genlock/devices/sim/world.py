@@ -178,6 +178,8 @@ class World:
 
     def _carries(self, wire: Wire, when_nsec: int) -> bool:
         source, destination = wire.source, wire.destination
+        if source in self._jacks and source not in self._streams and not self._scenario.timing.is_repeating_while_idle:
+            return False
         return (
             (source not in self._jacks or self._jacks_at(source, when_nsec).sync_out_connected)
             and (destination not in self._jacks or self._jacks_at(destination, when_nsec).sync_in_connected)

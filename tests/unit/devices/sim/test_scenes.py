@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genlock.devices import ColorControl, ColorControlValue
-from genlock.devices.scenario import Board, Scenario, SceneName
+from genlock.devices.scenario import Scenario, SceneName
 from genlock.devices.sim import SimBackend
 from genlock.devices.sim.placement import stage_poses
 from genlock.devices.sim.scene import Scene
@@ -12,6 +12,7 @@ from genlock.devices.sim.walker import LOOP_SEC, walker_at
 from genlock.k4a import ColorResolution, DepthMode, DeviceConfig
 from genlock.k4a.calibration import DeviceCalibration
 from genlock.pixels import to_rgb
+from genlock.targets import draw_target, parse_target
 from genlock.testing.rigs import chain_rig, serials
 
 (SERIAL,) = serials(1)
@@ -57,7 +58,7 @@ def refined(gray, corner, half_px=5):
 @pytest.fixture(scope="module")
 def board():
     """A capture in which the print faces the device, with the board's true pose at both cameras' moments."""
-    scenario = Scenario(scene=SceneName.BOARD)
+    scenario = Scenario(scene=SceneName.BOARD, board=parse_target("chessboard:9x6:80mm"))
     captures, calibration = captures_of(scenario, 45, color_resolution=ColorResolution.RES_720P)
     T_stage_depth = stage_poses(RIG)[SERIAL]
     best = max(captures, key=lambda capture: faces(board_pose(scenario, capture.color), T_stage_depth))
@@ -111,18 +112,21 @@ def test_the_boards_depth_is_that_of_its_plane(board):
     assert abs(np.median(error_mm)) < 4 + 3 + 4 + 2
 
 
-def test_a_board_of_ones_own_is_shown():
-    # Left half black, right half white: 40 x 20 cm.
-    texture = bytes([0] * 20 + [255] * 20) * 20
-    scenario = Scenario(scene=SceneName.BOARD, board=Board(texture=texture, width_px=40, height_px=20, width_m=0.4))
-    scene = Scene.of(scenario)
-    assert scene.board_size_m == (0.4, 0.2)
-    assert (scene.texture[:, :20] == 0).all() and (scene.texture[:, 20:] == 255).all()
-
-
-def test_a_board_whose_picture_has_another_size_is_refused():
-    with pytest.raises(ValueError, match="800 bytes"):
-        Board(texture=b"\0" * 799, width_px=40, height_px=20, width_m=0.4)
+@pytest.mark.parametrize(
+    "text", ["grid:4x3:120mm:100mm:DICT_APRILTAG_36h11", "charuco:7x5:50mm:37mm:DICT_4X4_50:inverted"]
+)
+def test_the_board_that_a_scenario_names_is_shown_with_a_margin(text):
+    target = parse_target(text)
+    scene = Scene.of(Scenario(scene=SceneName.BOARD, board=target))
+    margin_m = target.square_m / 4
+    assert scene.board_margin_m == margin_m
+    assert scene.board_size_m == pytest.approx(np.array(target.size_m) + 2 * margin_m)
+    margin_px = 28
+    inside = scene.texture[margin_px:-margin_px, margin_px:-margin_px]
+    assert (inside == draw_target(target, 4 * margin_px)).mean() > 0.99
+    ring = np.ones(scene.texture.shape, bool)
+    ring[margin_px:-margin_px, margin_px:-margin_px] = False
+    assert (scene.texture[ring] == (0 if target.is_inverted else 255)).all()
 
 
 def test_the_board_shows_itself_to_every_side_within_a_minute():

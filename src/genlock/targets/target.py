@@ -2,7 +2,7 @@
 
 A board's frame has its origin at the outer corner of its first square (top left as printed), x along a row, y down the
 columns, z into the board, away from who looks at it, so that it is a camera-like frame. Corner numbers are OpenCV's.
-Everything is pure: ``calibrate`` finds targets in images and prints them, a simulator may draw them.
+Everything is pure: ``calibrate`` finds targets in images and prints them, the virtual rig waves them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Target", "TargetKind", "parse_target"]
+__all__ = ["Target", "TargetKind", "parse_length_m", "parse_target"]
 
 _EXAMPLE = "charuco:9x6:80mm:60mm:DICT_5X5_250"
 
@@ -50,8 +50,11 @@ class Target:
     """White where it should be black."""
 
     def __post_init__(self) -> None:
-        if self.columns < 2 or self.rows < 2:
-            raise ValueError(f"a target has 2 x 2 squares or more; this one has {self.columns} x {self.rows}")
+        least = 1 if self.kind is TargetKind.GRID else 2
+        if self.columns < least or self.rows < least:
+            raise ValueError(
+                f"a target has {least} x {least} squares or more; this one has {self.columns} x {self.rows}"
+            )
         if self.kind is TargetKind.CHESSBOARD and (self.columns + self.rows) % 2 == 0:
             raise ValueError(
                 f"a chessboard needs an odd and an even number of squares, else it looks the same turned round; this "
@@ -82,6 +85,14 @@ class Target:
             row, column = np.mgrid[1 : self.rows, 1 : self.columns]
             flat = np.stack([column.ravel(), row.ravel()], axis=1) * self.square_m
         return np.column_stack([flat, np.zeros(len(flat))])
+
+    @property
+    def marker_count(self) -> int:
+        """How many markers it has: the first ones of its dictionary."""
+        cells = self.columns * self.rows
+        # A board that begins with a white square, as legacy prints with an even number of rows do, has as many or one
+        # more of them.
+        return {TargetKind.CHESSBOARD: 0, TargetKind.GRID: cells, TargetKind.CHARUCO: (cells + 1) // 2}[self.kind]
 
     @property
     def size_m(self) -> tuple[float, float]:
@@ -134,15 +145,16 @@ def parse_target(text: str) -> Target:
         kind=kind,
         columns=int(size[1]),
         rows=int(size[2]),
-        square_m=_length_m(parts[2]),
-        marker_m=_length_m(parts[3]) if wanted == 5 else 0.0,
+        square_m=parse_length_m(parts[2]),
+        marker_m=parse_length_m(parts[3]) if wanted == 5 else 0.0,
         dictionary=parts[4] if wanted == 5 else "",
         is_legacy="legacy" in flags,
         is_inverted="inverted" in flags,
     )
 
 
-def _length_m(text: str) -> float:
+def parse_length_m(text: str) -> float:
+    """Metres of ``80mm``, ``8cm``, ``0.08m`` or ``3.15in``; raises ``ValueError`` for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(mm|cm|m|in)", text)
     if match is None:
         raise ValueError(f"a length has a number and a unit (mm, cm, m, in), as in 80mm; found {text!r}")
