@@ -22,6 +22,7 @@ from genlock.calibrate.judging import (
     lens_findings,
     quality_findings,
     rejection_findings,
+    target_findings,
     unusable_findings,
 )
 from genlock.calibrate.solve import LensTrial, Solved
@@ -174,7 +175,12 @@ def make_report(
     found = [*connection_findings(solved, views_before), *unusable_findings(unusable)]
     if solved is not None:
         found += [*quality_findings(solved, extrinsics, bounds), *lens_findings(solved), *rejection_findings(solved)]
-    found += [*depth_findings(target, depth, bounds), *alignment_findings(alignment), *findings]
+    found += [
+        *target_findings(target),
+        *depth_findings(target, depth, bounds),
+        *alignment_findings(alignment),
+        *findings,
+    ]
     score = solved.held_out if solved else None
     if any(finding.severity is Severity.ERROR for finding in found):
         verdict = CalibrationVerdict.REJECTED

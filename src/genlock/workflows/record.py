@@ -139,7 +139,9 @@ def record_take(
     finally:
         if take.reason is FinishReason.FAILED and failure is None:
             failure = next((str(f.message) for f in errors_in(take.findings)), None)
-        if failure is None or not folder.discard():
+        # Without a recording and without a finding, such as of a plug in the wrong jack, there is nothing to judge.
+        is_evidence = failure is None or len(take.findings) > len(room)
+        if is_evidence or not folder.discard():
             folder.finish(SessionState(take.reason), take.digests, failure)
             write_truth(backend, folder.path)
     return TakeResult(folder, tuple(take.statuses), tuple(take.findings), time.monotonic() - began_sec)

@@ -13,6 +13,7 @@ from genlock.calibrate import (
     report_html,
     solve_poses,
 )
+from genlock.targets import parse_target
 from unit.calibrate.rigs import TARGET, VirtualRig, make_rig
 
 
@@ -30,6 +31,19 @@ def displaced(rig: VirtualRig, shift_px: float) -> dict:
         angle = rng.uniform(0, 2 * np.pi)
         out[view] = Detection(seen.corners, seen.px + shift_px * np.array([np.cos(angle), np.sin(angle)]))
     return out
+
+
+@pytest.mark.parametrize(
+    ("target", "codes"),
+    [
+        ("grid:4x3:180mm:150mm:DICT_APRILTAG_36h11", ["calibrate.separate_markers"]),
+        ("charuco:9x6:80mm:60mm:DICT_5X5_250", []),
+        ("chessboard:9x6:80mm", []),
+    ],
+)
+def test_a_grid_of_separate_markers_is_told_apart_from_boards_whose_squares_meet(target: str, codes: list[str]):
+    report = make_report(parse_target(target), None, None, {})
+    assert [finding.code for finding in report.findings] == codes
 
 
 def test_a_good_set_is_accepted_without_a_word():
