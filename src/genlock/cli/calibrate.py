@@ -18,13 +18,26 @@ if TYPE_CHECKING:
     from genlock.targets import Target
     from genlock.workflows.boards import CalibrationResult
 
-__all__ = ["ImagerName", "Refine", "TargetText", "WorldText", "app", "refused", "show_result", "target_of"]
+__all__ = [
+    "ExtrinsicsToWrite",
+    "ImagerName",
+    "Refine",
+    "TargetText",
+    "WorldText",
+    "app",
+    "refused",
+    "show_result",
+    "target_of",
+]
 
 _TARGET_HELP = (
     "KIND:COLUMNSxROWS:SQUARE[:MARKER:DICTIONARY][:legacy][:inverted] as measured on the print, lengths "
     "with their unit (mm, cm, m, in). KIND is charuco, grid (ArUco or AprilTag markers) or chessboard (counts squares)."
 )
 TargetText = Annotated[str, Parameter(name="--target", help=_TARGET_HELP)]
+ExtrinsicsToWrite = Annotated[
+    Path, Parameter(name=["--output", "-o"], help="The extrinsics; the report is written beside them.")
+]
 ImagerName = Annotated[
     Literal["color", "ir"], Parameter(name="--imager", help="Which camera of each device looks for the board.")
 ]
@@ -57,9 +70,7 @@ def calibrate(
     /,
     *,
     target: TargetText,
-    output: Annotated[
-        Path, Parameter(name=["--output", "-o"], help="The extrinsics; the report is written beside them.")
-    ] = Path("extrinsics.json"),
+    output: ExtrinsicsToWrite = Path("extrinsics.json"),
     imager: ImagerName = "color",
     world: WorldText = "",
     refine: Refine = (),

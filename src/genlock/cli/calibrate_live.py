@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from genlock.cli.calibrate import ImagerName, Refine, TargetText, WorldText, refused, show_result, target_of
+from genlock.cli.calibrate import (
+    ExtrinsicsToWrite,
+    ImagerName,
+    Refine,
+    TargetText,
+    WorldText,
+    refused,
+    show_result,
+    target_of,
+)
 from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome
@@ -32,9 +41,7 @@ def live(
     *,
     target: TargetText,
     backend: BackendName,
-    output: Annotated[
-        Path, Parameter(name=["--output", "-o"], help="The extrinsics; the report is written beside them.")
-    ] = Path("extrinsics.json"),
+    output: ExtrinsicsToWrite = Path("extrinsics.json"),
     imager: ImagerName = "color",
     world: WorldText = "",
     refine: Refine = (),

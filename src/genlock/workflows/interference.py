@@ -34,8 +34,8 @@ _MIN_READINGS = CAPTURES // 2
 # Against each alone. Two runs of an undisturbed device differ by far less: the medians are over 1e5 pixels.
 _MORE_INVALID_RATIO = 0.005
 _MORE_NOISE = 1.15
-_LEAST_READINGS_RATIO = 0.1
-"""A device that alone reads less than this share of its pixels has nothing that another laser could disturb."""
+_BLIND_RATIO = 0.9
+"""A device that alone has more of its pixels without a reading has nothing that another laser could disturb."""
 _USEC_PER_TICK = 100 / 9
 
 
@@ -62,6 +62,11 @@ class DepthQuality:
     """Share of pixels without a reading, of all pixels and captures."""
     noise_mm: float
     """Median over the pixels of the standard deviation over time."""
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether it reads next to nothing."""
+        return self.invalid_ratio > _BLIND_RATIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,7 @@ def _is_worse(alone: DepthQuality, beside: DepthQuality) -> bool:
 
 
 def _blind(alone: dict[str, DepthQuality], *serials: str) -> list[str]:
-    return [serial for serial in serials if 1 - alone[serial].invalid_ratio < _LEAST_READINGS_RATIO]
+    return [serial for serial in serials if alone[serial].is_blind]
 
 
 def _findings(pair: PairResult, alone: dict[str, DepthQuality]) -> list[Finding]:
@@ -215,7 +220,7 @@ def _findings(pair: PairResult, alone: dict[str, DepthQuality]) -> list[Finding]
                 "session.interference_not_judged",
                 Severity.WARNING,
                 where,
-                f"{blind} alone has a depth reading in less than {_LEAST_READINGS_RATIO:.0%} of its pixels: there is "
+                f"{blind} alone has a depth reading in less than {1 - _BLIND_RATIO:.0%} of its pixels: there is "
                 "nothing that another laser could disturb",
                 "Point the cameras at a still scene within their depth mode's range, and measure again.",
             )

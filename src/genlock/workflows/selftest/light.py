@@ -14,8 +14,6 @@ from genlock.workflows.selftest.operator import Task
 
 __all__ = ["LIGHT"]
 
-_BLIND_RATIO = 0.9
-"""A device that sees less has nothing that a laser could disturb."""
 _OFFSETS_USEC = (0, 80, 240)
 """Pulses of 125 us: at once; overlapping, also where the master's depth comes 44 us late; apart, also then."""
 
@@ -81,7 +79,7 @@ def _measure(lab: Lab, plan: Plan) -> PairResult | None:
     """The pair; ``None`` when the run was cancelled. Raises ``NotDoneError`` where there is nothing to be disturbed."""
     result = measure_interference(plan, lab.backend, is_cancelled=lab.bench.is_cancelled)
     for serial, quality in result.alone.items():
-        if quality.invalid_ratio > _BLIND_RATIO:
+        if quality.is_blind:
             raise NotDoneError(
                 f"{100 * quality.invalid_ratio:.0f} % of the depth of {serial} is without a reading although its laser "
                 "is alone: point it at something within its range"
