@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,39 +27,33 @@ _EDGE_RATIO = 0.02
 _BRIGHT_PCT = 99.0
 
 
-def look_at_pictures(files: Mapping[str, Sequence[Path]]) -> dict[str, tuple[PictureSample, ...]]:
-    """Some samples of each device; a device whose pictures cannot be read has none.
+def look_at_pictures(parts: Sequence[RecordingReader]) -> tuple[PictureSample, ...]:
+    """Some samples of one device; none where its pictures cannot be read.
 
     Args:
-        files: by serial, the parts of its recording in order.
+        parts: the parts of its recording, open, in order; a part whose stamps were read is not walked again.
     """
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(files, pool.map(_look_at_device, files.values()), strict=True))
-
-
-def _look_at_device(parts: Sequence[Path]) -> tuple[PictureSample, ...]:
     try:
-        return tuple(sample for path in parts for sample in _look_at_part(path, max(2, _SAMPLES // len(parts))))
+        return tuple(sample for part in parts for sample in _look_at_part(part, max(2, _SAMPLES // len(parts))))
     except (RecordingError, OSError) as error:
         logger.warning("no pictures: %s", error)
         return ()
 
 
-def _look_at_part(path: Path, count: int) -> Iterator[PictureSample]:
-    with RecordingReader(path) as reader:
-        stamps = reader.stamps()
-        times_usec = np.sort(np.maximum(stamps.color_usec, stamps.depth_usec))
-        if not times_usec.size:
-            return
-        edge = int(_EDGE_RATIO * times_usec.size)
-        chosen = np.unique(np.linspace(edge, times_usec.size - 1 - edge, count).astype(int))
-        cursor = reader.cursor()
-        for usec in times_usec[chosen].tolist():
-            cursor.seek(usec)
-            capture = cursor.next() or cursor.previous()
-            sample = None if capture is None else _sample(capture)
-            if sample is not None:
-                yield sample
+def _look_at_part(reader: RecordingReader, count: int) -> Iterator[PictureSample]:
+    stamps = reader.stamps()
+    times_usec = np.sort(np.maximum(stamps.color_usec, stamps.depth_usec))
+    if not times_usec.size:
+        return
+    edge = int(_EDGE_RATIO * times_usec.size)
+    chosen = np.unique(np.linspace(edge, times_usec.size - 1 - edge, count).astype(int))
+    cursor = reader.cursor()
+    for usec in times_usec[chosen].tolist():
+        cursor.seek(usec)
+        capture = cursor.next() or cursor.previous()
+        sample = None if capture is None else _sample(capture)
+        if sample is not None:
+            yield sample
 
 
 def _sample(capture: Capture) -> PictureSample | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from genlock.verify import (
     DeviceEvidence,
     FileReport,
     LiveFinding,
+    PictureSample,
     Report,
     StartEvent,
     TakeEvidence,
@@ -74,41 +75,39 @@ def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
     epochs = folder.epochs()
     logs = _logs(folder)
     last = max(epochs)
-    reports = {
-        number: verify_take(
+    reports = {}
+    for number, files in epochs.items():
+        devices, pictures = _read_all(() if is_empty else files.values(), depth)
+        reports[number] = verify_take(
             TakeEvidence(
-                devices=() if is_empty else _gather(files),
+                devices=devices,
                 plan=folder.plan,
                 starts=_starts(logs[number]) if number in logs else None,
                 alarms=_alarms(logs.get(number, ())),
                 live_findings=_live_findings(logs.get(number, ())),
                 failure=folder.session.failure if number == last else None,
-                pictures=look_at_pictures(files) if depth.pictures and not is_empty else None,
+                pictures=pictures,
                 name=folder.session.name,
                 # An epoch that another one follows was ended in order.
                 session_state=folder.session.state.value if number == last else SessionState.COMPLETED.value,
             )
         )
-        for number, files in epochs.items()
-    }
     digests = folder.session.digests
     names = {} if is_empty else {file.relative_to(folder.path).as_posix(): file for file in expected}
-    files = tuple(FileReport(name, file.stat().st_size, digests.get(name)) for name, file in sorted(names.items()))
-    return replace(combine_epochs(folder.session.name, reports), files=files)
+    told = tuple(FileReport(name, file.stat().st_size, digests.get(name)) for name, file in sorted(names.items()))
+    return replace(combine_epochs(folder.session.name, reports), files=told)
 
 
 def verify_files(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
     """Judges the files of one take by what their own tags say."""
-    together = _parts_together(paths)
     # Each by itself: two files of one device are a mistake among loose files, unless they are its parts.
-    devices = tuple(_read(parts) for parts in together)
-    files = dict(zip((device.serial for device in devices), together, strict=True))
+    devices, pictures = _read_all(_parts_together(paths), depth)
     report = verify_take(
         TakeEvidence(
             devices=devices,
             plan=None,
             starts=None,
-            pictures=look_at_pictures(files) if depth.pictures else None,
+            pictures=pictures,
             name=", ".join(map(str, paths)),
             session_state=None,
         )
@@ -139,16 +138,24 @@ def _parts_together(paths: Sequence[Path]) -> list[tuple[Path, ...]]:
     return [tuple(path for _, path in sorted(parts)) for parts in grouped.values()]
 
 
-def _gather(files: Mapping[str, Sequence[Path]]) -> tuple[DeviceEvidence, ...]:
-    return tuple(_read(parts) for parts in files.values())
+def _read_all(
+    recordings: Iterable[Sequence[Path]], depth: Depth
+) -> tuple[tuple[DeviceEvidence, ...], dict[str, Pictures] | None]:
+    """Every device's evidence, and its pictures by serial; ``None`` where none were looked at."""
+    read = [_read(parts, depth) for parts in recordings]
+    pictures = {device.serial: samples for device, samples in read} if depth.pictures and read else None
+    return tuple(device for device, _ in read), pictures
 
 
-def _read(parts: Sequence[Path]) -> DeviceEvidence:
-    """One device's evidence from the parts of its recording."""
+def _read(parts: Sequence[Path], depth: Depth) -> tuple[DeviceEvidence, Pictures]:
+    """One device's evidence from the parts of its recording, and the pictures that were asked for."""
     with ExitStack() as stack:
-        return join_parts([evidence_from_reader(stack.enter_context(RecordingReader(path))) for path in parts])
+        readers = [stack.enter_context(RecordingReader(path)) for path in parts]
+        evidence = join_parts([evidence_from_reader(reader) for reader in readers])
+        return evidence, look_at_pictures(readers) if depth.pictures else ()
 
 
+Pictures = tuple[PictureSample, ...]
 Log = list[dict[str, Any]]  # Any: events of later versions may hold anything
 
 
