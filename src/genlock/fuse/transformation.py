@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from genlock.fuse.correspondence import depth_pixel_of
 from genlock.fuse.lens import RayTable, pack_lens, ray_table
 from genlock.fuse.points import sdk_points
-from genlock.fuse.raster import MIN_WIDTH_PX, draw_depth
+from genlock.fuse.raster import draw_depth
 from genlock.fuse.sampling import color_at_depth, undistort_bilinear, undistort_nearest
 from genlock.geometry import CameraModel, Pose
 from genlock.k4a import ColorResolution, DepthMode
@@ -27,6 +28,7 @@ __all__ = ["DepthImage", "DepthWarp", "Transformation", "undistort", "without_di
 logger = logging.getLogger(__name__)
 
 DepthImage = NDArray[np.uint16]  # (H, W), mm, 0 = no reading
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 _MM_PER_M = 1000.0
 
@@ -39,8 +41,6 @@ class DepthWarp:
     """
 
     def __init__(self, depth_camera: CameraModel, target_camera: CameraModel, T_target_depth: Pose) -> None:
-        if target_camera.width_px < MIN_WIDTH_PX:
-            raise ValueError(f"an image {target_camera.width_px} px wide is too narrow: {MIN_WIDTH_PX} px at least")
         announce_compilation(draw_depth)
         self._shape = (depth_camera.height_px, depth_camera.width_px)
         self._target_shape = (target_camera.height_px, target_camera.width_px)
@@ -52,13 +52,11 @@ class DepthWarp:
         """The depth image in the target's view, (H, W) mm, 0 = nothing there; into ``out`` where one is given.
 
         Raises:
-            ValueError: the image does not have the depth camera's size, or ``out`` not the target's or with gaps.
+            ValueError: the image does not have the depth camera's size, or ``out`` not the target's; either is not of
+                16 bits; ``out`` has gaps or is read-only.
         """
-        _check_shape(depth, self._shape)
-        image = np.empty(self._target_shape, np.uint16) if out is None else out
-        _check_shape(image, self._target_shape)
-        if not image.flags.c_contiguous:
-            raise ValueError("out must lie in memory row by row, without gaps")
+        depth = _as_input(depth, self._shape, np.uint16)
+        image = _as_output(out, self._target_shape, np.uint16)
         draw_depth(depth, self._rays, self._translation_mm, self._lens, image)
         return image
 
@@ -67,7 +65,7 @@ class DepthWarp:
 
         Something solid is there, though nobody has seen the side that the target looks at.
         """
-        _check_shape(depth, self._shape)
+        depth = _as_input(depth, self._shape, np.uint16)
         image = np.empty(self._target_shape, np.uint16)
         # Mirrored, fronts are backs.
         mirrored = np.ascontiguousarray(depth[:, ::-1])
@@ -107,14 +105,14 @@ class Transformation:
 
     def point_cloud(self, depth: DepthImage, out: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
         """``depth_image_to_point_cloud`` of the depth camera: (H, W, 3) int16 mm in its frame, (0, 0, 0) = none."""
-        _check_shape(depth, self._depth_rays.shape[1:])
-        cloud = np.empty((*depth.shape, 3), np.int16) if out is None else out
+        depth = _as_input(depth, self._depth_rays.shape[1:], np.uint16)
+        cloud = _as_output(out, (*depth.shape, 3), np.int16)
         sdk_points(depth, self._depth_rays, cloud)
         return cloud
 
     def color_point_cloud(self, depth_in_color: DepthImage) -> NDArray[np.int16]:
         """The same of a depth image that lies in the color camera's view, in the color camera's frame."""
-        _check_shape(depth_in_color, self._color_rays.shape[1:])
+        depth_in_color = _as_input(depth_in_color, self._color_rays.shape[1:], np.uint16)
         cloud = np.empty((*depth_in_color.shape, 3), np.int16)
         sdk_points(depth_in_color, self._color_rays, cloud)
         return cloud
@@ -129,11 +127,15 @@ class Transformation:
         Args:
             depth: (H, W), mm.
             color: (h, w, C), any order of channels.
+
+        Raises:
+            ValueError: an image does not have its camera's size or type.
         """
-        _check_shape(depth, (self.depth_camera.height_px, self.depth_camera.width_px))
-        _check_shape(color[:, :, 0], (self.color_camera.height_px, self.color_camera.width_px))
+        depth = _as_input(depth, (self.depth_camera.height_px, self.depth_camera.width_px), np.uint16)
+        channels = color.shape[2] if color.ndim == 3 else 4
+        color = _as_input(color, (self.color_camera.height_px, self.color_camera.width_px, channels), np.uint8)
         rays, translation_mm, lens = self._to_color
-        out = np.empty((*depth.shape, color.shape[2]), np.uint8)
+        out = np.empty((*depth.shape, channels), np.uint8)
         color_at_depth(depth, rays, translation_mm, lens, color, out)
         return out
 
@@ -187,17 +189,25 @@ def undistort(
         image: (H, W, C) uint8 pictures are mixed from four pixels; (H, W) uint16 depth and IR take the nearest one.
         camera: the lens that took it.
         pinhole: the camera wanted; by default the same one without distortion.
+
+    Raises:
+        ValueError: the image has another size or type, or the camera wanted a distortion.
     """
     wanted = pinhole or without_distortion(camera)
-    _check_shape(image if image.ndim == 2 else image[:, :, 0], (camera.height_px, camera.width_px))
-    out = np.empty((wanted.height_px, wanted.width_px, *image.shape[2:]), image.dtype)
+    if any((wanted.k1, wanted.k2, wanted.k3, wanted.k4, wanted.k5, wanted.k6, wanted.p1, wanted.p2)):
+        raise ValueError("the camera wanted has a distortion of its own; without_distortion(camera) has none")
+    shape = (camera.height_px, camera.width_px, *image.shape[2:3])
+    lens, wanted_lens = pack_lens(camera), pack_lens(wanted)
     if image.ndim == 2:
         announce_compilation(undistort_nearest)
-        undistort_nearest(image.astype(np.uint16, copy=False), pack_lens(camera), pack_lens(wanted), out)
-    else:
-        announce_compilation(undistort_bilinear)
-        undistort_bilinear(image.astype(np.uint8, copy=False), pack_lens(camera), pack_lens(wanted), out)
-    return out
+        flat = np.empty((wanted.height_px, wanted.width_px), np.uint16)
+        undistort_nearest(_as_input(image, shape, np.uint16), lens, wanted_lens, flat)
+        return flat
+    announce_compilation(undistort_bilinear)
+    colors = _as_input(image, shape, np.uint8)
+    picture = np.empty((wanted.height_px, wanted.width_px, *shape[2:]), np.uint8)
+    undistort_bilinear(colors, lens, wanted_lens, picture)
+    return picture
 
 
 def announce_compilation(kernel: object) -> None:
@@ -207,8 +217,32 @@ def announce_compilation(kernel: object) -> None:
         logger.info("loading %s; the first time on this computer it is compiled, which takes some seconds", name)
 
 
-def _check_shape(image: NDArray[np.generic], shape: tuple[int, ...]) -> None:
-    if image.shape != tuple(shape):
-        raise ValueError(
-            f"the image is {image.shape[1]}x{image.shape[0]}; the calibration is for {shape[1]}x{shape[0]}"
-        )
+def _as_input(image: NDArray[np.generic], shape: tuple[int, ...], dtype: type[_Pixel]) -> NDArray[_Pixel]:
+    """The image as the kernels take it, copied where it has gaps or is read-only.
+
+    A kernel is compiled anew, for seconds, for every kind of array that it gets; a copy takes a fraction of a ms.
+    """
+    _check(image, shape, dtype, "the image")
+    return np.require(image, dtype, ["C", "W"])
+
+
+def _as_output(out: NDArray[_Pixel] | None, shape: tuple[int, ...], dtype: type[_Pixel]) -> NDArray[_Pixel]:
+    """``out``, which the kernels write into without looking, or a new one."""
+    if out is None:
+        return np.empty(shape, dtype)
+    _check(out, shape, dtype, "out")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError("out must lie in memory row by row, without gaps, and be writable")
+    return out
+
+
+def _check(image: NDArray[np.generic], shape: tuple[int, ...], dtype: type[np.generic], name: str) -> None:
+    if image.shape != shape:
+        raise ValueError(f"{name} is {_size_text(image.shape)}; the calibration is for {_size_text(shape)}")
+    if image.dtype != dtype:
+        raise ValueError(f"{name} is of {image.dtype}, expected {np.dtype(dtype)}")
+
+
+def _size_text(shape: tuple[int, ...]) -> str:
+    """Width first, as cameras are named."""
+    return "x".join(map(str, (*reversed(shape[:2]), *shape[2:])))
