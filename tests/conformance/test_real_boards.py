@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'genlock[calibrate]'", exc_type=ImportError)
 
-from genlock.calibrate import TargetDetector, View, gather, load_intrinsics, read_footage, score, solve_poses
+from genlock.calibrate import TargetDetector, View, find_footage, gather, load_intrinsics, score, solve_poses
 from genlock.calibrate.bundle import Solution
 from genlock.targets import parse_target
 
@@ -26,7 +26,10 @@ def test_held_out_frames_are_met_as_well_as_by_the_authors_own_solution() -> Non
         pytest.skip(f"{SET} is not here")
     target = parse_target("charuco:4x5:54mm:40.5mm:DICT_4X4_1000:inverted")
     cameras, detector = load_intrinsics(ARRAY), TargetDetector(target)
-    found = {View(name, index): detector.find(gray) for name, index, gray in read_footage(SET, cameras)}
+    footage = find_footage(SET, list(cameras))
+    every = footage.shared_sets(most=1000)
+    images = [(name, index, gray) for name in footage.cameras for index, gray in footage.images(name, every)]
+    found = {View(name, index): detector.find(gray) for name, index, gray in images if gray is not None}
     observations = gather(cameras, found)
     sets = sorted({view.set_index for view in found})
     solved = solve_poses(observations.of_sets(sets[0::2]), target.corners_board)

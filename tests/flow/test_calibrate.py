@@ -102,7 +102,15 @@ def draw_marker() -> NDArray[np.uint8]:
     return np.asarray(cv2.aruco.generateImageMarker(dictionary, MARKER, side_px))
 
 
-def record(studio: Studio, folder: Path, *, seed: int, black: tuple[str, int] | None = None) -> None:
+def record(
+    studio: Studio,
+    folder: Path,
+    *,
+    seed: int,
+    black: tuple[str, int] | None = None,
+    told: dict[str, bytes] | None = None,
+) -> None:
+    """Records what cameras see of a board; ``told`` is what the files say of their lenses, where that is not true."""
     rng = np.random.default_rng(seed)
     rig = parse_rig(studio.rig)
     plan = make_plan(rig)
@@ -135,7 +143,7 @@ def record(studio: Studio, folder: Path, *, seed: int, black: tuple[str, int] | 
             session.recordings()[serial][0],
             planned.config,
             serial=serial,
-            calibration=studio.raw[serial],
+            calibration=(told or studio.raw)[serial],
             color_firmware=None,
             depth_firmware=None,
             tags={},

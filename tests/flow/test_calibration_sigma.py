@@ -27,7 +27,8 @@ from genlock.targets import parse_target
 CHESSBOARD, CHARUCO = "chessboard:9x6:80mm", "charuco:9x6:80mm:60mm:DICT_5X5_250"
 WALL = ((-0.9, -2.2, 1.2), (0.0, -2.1, 1.35), (0.9, -2.25, 1.25))
 RING = ((0.0, -2.2, 1.3), (2.2, 0.1, 1.2), (0.1, 2.2, 1.25), (-2.2, 0.0, 1.35))
-RIGS = ((CHESSBOARD, RING, 1), (CHARUCO, WALL, 2))
+APRILTAGS, ARUCO = "grid:4x3:180mm:150mm:DICT_APRILTAG_36h11", "grid:6x4:120mm:90mm:DICT_5X5_100"
+SQUARES, MARKERS = ((CHESSBOARD, RING, 1), (CHARUCO, WALL, 2)), ((APRILTAGS, RING, 1), (ARUCO, WALL, 2))
 MOMENTS_SEC = np.arange(0.13, 20, 0.5)
 SETTINGS = ColorSettings(exposure_usec=8330, is_auto=False, white_balance_k=4500, gain=0, brightness=128)
 FLATTEST = 0.2
@@ -74,12 +75,15 @@ def twist_errors(solution: Solution, T_stage_cam: dict[str, Pose]) -> np.ndarray
     return np.concatenate(errors)
 
 
-def test_the_sigmas_cover_what_the_virtual_rigs_pictures_do_to_poses():
+@pytest.mark.parametrize(("rigs", "least"), [(SQUARES, 0.25), (MARKERS, 0.02)], ids=["squares", "markers"])
+def test_the_sigmas_cover_what_the_virtual_rigs_pictures_do_to_poses(rigs: tuple, least: float):
     """e' C^-1 e is chi-squared where C is the covariance of the errors e: of two rigs' 30 unknowns its mean is 1 an
     unknown, with a standard deviation of sqrt(2 / 30) = 0.26. Four of those above are allowed, and half the sigma
-    (a quarter) below. It is 1.0; with corners as OpenCV's chessboard finder leaves them it is 2.6."""
+    (a quarter) below. It is 1.0; with corners as OpenCV's chessboard finder leaves them it is 2.6. Markers in pictures
+    without noise are better than any sigma will say (a third of what it takes for granted, so a ninth); with corners as
+    OpenCV refines them, and edges taken to lie where they seem to, it is 28."""
     square, unknowns = 0.0, 0
-    for target, places, seed in RIGS:
+    for target, places, seed in rigs:
         observations, T_stage_cam, _ = looked_at(target, places, seed)
         solved = solve_poses(observations, parse_target(target).corners_board)
         assert solved is not None
@@ -88,12 +92,25 @@ def test_the_sigmas_cover_what_the_virtual_rigs_pictures_do_to_poses():
         square += float(errors @ np.linalg.solve(solved.solution.covariance, errors))
         unknowns += len(errors)
     assert unknowns == 30
-    assert 0.25 < square / unknowns < 1 + 4 * np.sqrt(2 / unknowns)
+    assert least < square / unknowns < 1 + 4 * np.sqrt(2 / unknowns)
 
 
 def test_the_corners_of_one_view_of_a_chessboard_are_not_all_off_to_one_side():
     """Each is off by 0.1 px, rms, on its own: the mean of 40 then by 0.016 px, half of it in each direction. The finder
     alone leaves twice what is allowed, and no averaging over corners takes that out of the poses."""
-    _, _, errors = looked_at(*RIGS[0])
+    _, _, errors = looked_at(*SQUARES[0])
     means = np.array([of_view.mean(axis=0) for of_view in errors])
     assert np.median(np.linalg.norm(means, axis=1)) < 0.025
+
+
+@pytest.mark.parametrize(("target", "places", "seed"), MARKERS)
+def test_separate_markers_place_cameras_to_a_millimetre(
+    target: str, places: tuple[tuple[float, float, float], ...], seed: int
+):
+    """Their edges are found to a twentieth of a pixel, a fifth of a millimetre at the board. Corners drawn inwards by
+    blur and bright paper, taken as they are, put cameras 4 to 14 mm off."""
+    observations, T_stage_cam, _ = looked_at(target, places, seed)
+    solved = solve_poses(observations, parse_target(target).corners_board)
+    assert solved is not None
+    errors_m = twist_errors(solved.solution, T_stage_cam).reshape(-1, 6)[:, 3:]
+    assert 1000 * np.linalg.norm(errors_m, axis=1).max() < 1

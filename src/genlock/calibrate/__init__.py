@@ -8,12 +8,12 @@ from genlock.calibrate.depthcheck import DepthCheck, DepthReadings, check_depth,
 from genlock.calibrate.detect import Detection, TargetDetector, UnknownDictionaryError
 from genlock.calibrate.export import EXPORTS, PlacedCamera, export_cameras, lenses_toml
 from genlock.calibrate.extrinsics import extrinsics_of
-from genlock.calibrate.footage import read_footage
+from genlock.calibrate.footage import Footage, find_footage
 from genlock.calibrate.gravity import Gravity, RestingImu, find_up
 from genlock.calibrate.gray import gray_image
 from genlock.calibrate.intrinsics import load_intrinsics
 from genlock.calibrate.judging import Bounds
-from genlock.calibrate.look import Look, find_blurred, look_at, look_at_gray
+from genlock.calibrate.look import UNREADABLE, Look, find_blurred, look_at, look_at_gray
 from genlock.calibrate.observations import Observations, View, gather
 from genlock.calibrate.page import report_html
 from genlock.calibrate.printing import target_pdf
@@ -24,6 +24,7 @@ from genlock.calibrate.world import WorldChoice, WorldKind, on_print, parse_worl
 
 __all__ = [
     "EXPORTS",
+    "UNREADABLE",
     "Bounds",
     "CalibrationReport",
     "CalibrationVerdict",
@@ -37,6 +38,7 @@ __all__ = [
     "surface_points",
     "DepthReadings",
     "Detection",
+    "Footage",
     "LensTrial",
     "Movement",
     "Observations",
@@ -67,12 +69,12 @@ __all__ = [
     "resting_set",
     "upright",
     "find_blurred",
+    "find_footage",
     "look_at",
     "look_at_gray",
     "load_intrinsics",
     "make_report",
     "read_depth",
-    "read_footage",
     "report_html",
     "score",
     "solve_poses",

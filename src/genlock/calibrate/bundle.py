@@ -10,6 +10,12 @@ Derivatives are analytic. Boards meet only cameras, so the normal equations have
 away (Schur complement): what is left to solve has six unknowns a camera. A step is kept when it lowers the cost
 (Levenberg and Marquardt). Far-off corners count less (soft L1: rho = 2 s^2 (sqrt(1 + r^2 / s^2) - 1), r the length of
 a corner's residual, by reweighting). Lenses are kept, or refined near what was given (``lens``).
+
+Blur and bright paper move the edges of separate markers, all of one view by about the same number of pixels, which
+looks like another distance. So each view of such has one more unknown, its inset k; a residual there is r + k d, where
+d is where a corner goes when edges move by one pixel (``edges``). Markers shrink with it and their spacing does not,
+which tells it from the distance. It is linear and touches one view only: the best k is put in wherever residuals are
+computed, and what it could explain is taken out of the view's normal equations.
 """
 
 from __future__ import annotations
@@ -32,7 +38,13 @@ _CONVERGED_RATIO = 1e-6
 """A step that gains less changes poses by a thousandth of their sigma."""
 _SOFT_PX = 1.0
 _PRIOR_PX = 0.3
-"""What one prior sigma of a lens weighs, against errors of corners: those are found to 0.1 to 0.3 px."""
+"""What one prior sigma of a lens or an inset weighs, against errors of corners: those are found to 0.1 to 0.3 px."""
+_INSET_SIGMA_PX = 1.0
+_INSET_WEIGHT = (_PRIOR_PX / _INSET_SIGMA_PX) ** 2
+_INSET_ROUNDS = 4
+_LEAST_NOISE_PX = 0.07
+"""What a corner's coordinate is good to at best, whatever residuals say: a lens, and light that falls off along the
+board, move all corners of a view together by some hundredths of a pixel, which shows in none of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +74,7 @@ def lenses_of(observations: Observations, solution: Solution) -> list[CameraMode
 
 
 def residuals_px(observations: Observations, corners_board: Array, solution: Solution) -> Array:
-    """(N, 2): each corner's pixel as predicted, less as seen."""
+    """(N, 2): each corner's pixel as predicted, less as seen, but for what its view's inset explains."""
     return _linearize(_Problem(observations, corners_board, solution), solution).residuals
 
 
@@ -100,6 +112,9 @@ class _Problem:
 
     def __init__(self, observations: Observations, corners_board: Array, solution: Solution) -> None:
         self.px = observations.px
+        self.inward = observations.inward
+        self.view = observations.view_of_corner
+        self.has_insets = bool(observations.inward.any())
         self.points_board = corners_board[observations.corners]
         camera_number = {name: i for i, name in enumerate(solution.cameras)}
         set_number = {s: i for i, s in enumerate(solution.sets)}
@@ -144,6 +159,10 @@ class _Linear:
             part = slice(problem.starts[number], problem.starts[number + 1])
             J = jacobian[part].reshape(-1, width + 6)
             normal, gradient = J.T @ J, J.T @ residual[part].ravel()
+            if problem.has_insets:
+                inward = (problem.inward[part] * root[part]).ravel()
+                pull = inward @ J
+                normal -= np.outer(pull, pull) / (inward @ inward + _INSET_WEIGHT)
             H_c[c] += normal[:width, :width]
             H_b[b] += normal[width:, width:]
             H_bc[b, c] += normal[width:, :width]
@@ -175,10 +194,11 @@ class _Linear:
         H_b = _damped(H_b, 1e-12)
         folded = np.linalg.inv(H_b)[:, None] @ H_bc
         reduced, _ = _reduce(H_c, H_bc, folded, g_c, g_b)
-        unknowns = len(problem.free) + 6 * problem.board_count
+        unknowns = len(problem.free) + 6 * problem.board_count + problem.has_insets * len(problem.view_camera)
         freedom = max(2 * len(self.residuals) - unknowns, 1)
         # The variance of one coordinate, from the corners' weighted squares (sandwich with a nearly constant weight).
         variance = float((self.weights[:, None] * self.residuals**2).sum() / self.weights.mean() / freedom)
+        variance = max(variance, _LEAST_NOISE_PX**2)
         bread = np.linalg.pinv(reduced[np.ix_(problem.free, problem.free)])
         pose = np.searchsorted(problem.free, problem.pose)
         if not len(pose):
@@ -212,7 +232,7 @@ def _linearize(problem: _Problem, solution: Solution) -> _Linear:
         if solution.lens_steps is not None:
             given = problem.observations.cameras[solution.cameras[number]]
             by_lens.append(lens_derivatives(camera, given, points_cam[rows]))
-    residuals = predicted - problem.px
+    residuals, insets_px = _without_insets(problem, predicted - problem.px)
     R_cam_board = R_c[problem.camera] @ R_b[problem.board]
     by_board_point = by_point @ R_cam_board
     square = (residuals**2).sum(axis=1) / _SOFT_PX**2
@@ -221,14 +241,31 @@ def _linearize(problem: _Problem, solution: Solution) -> _Linear:
     for rows, derivatives in zip(problem.rows, by_lens, strict=False):
         by_camera[rows, :, 6:] = derivatives
     lens_cost = 0.0 if solution.lens_steps is None else _PRIOR_PX**2 * float((solution.lens_steps**2).sum())
+    inset_cost = _INSET_WEIGHT * float((insets_px**2).sum())
     return _Linear(
         residuals=residuals,
-        cost=float((2 * _SOFT_PX**2 * (np.sqrt(1 + square) - 1)).sum()) + lens_cost,
+        cost=float((2 * _SOFT_PX**2 * (np.sqrt(1 + square) - 1)).sum()) + lens_cost + inset_cost,
         weights=1 / np.sqrt(1 + square),
         by_camera=by_camera,
         by_board=np.concatenate([derivative_by_rotation(problem.points_board, by_board_point), by_board_point], axis=2),
         lens_pull=None if solution.lens_steps is None else _PRIOR_PX**2 * solution.lens_steps,
     )
+
+
+def _without_insets(problem: _Problem, residuals: Array) -> tuple[Array, Array]:
+    """Residuals less what insets explain, and (V,) the insets that do so best, px inwards; none but of markers."""
+    if not problem.has_insets:
+        return residuals, np.zeros(0)
+    left = residuals
+    for _ in range(_INSET_ROUNDS):
+        weights = 1 / np.sqrt(1 + (left**2).sum(axis=1) / _SOFT_PX**2)
+        along, square = (
+            np.add.reduceat(weights * (problem.inward * other).sum(axis=1), problem.starts[:-1])
+            for other in (residuals, problem.inward)
+        )
+        insets_px = -along / (square + _INSET_WEIGHT)
+        left = residuals + insets_px[problem.view, None] * problem.inward
+    return left, insets_px
 
 
 def _damped(blocks: Array, damping: float) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.calibrate.edges import inward_of, sharpened
 from genlock.calibrate.opencv import load_opencv
 from genlock.targets import Target, TargetKind, UnknownDictionaryError
 
@@ -34,6 +35,9 @@ class Detection:
     """(N,) corner numbers, rising."""
     px: NDArray[np.float64]
     """(N, 2)."""
+    inward: NDArray[np.float64] | None = None
+    """(N, 2): where a corner goes when its marker's edges all move inwards by one pixel; ``None`` where squares meet,
+    and nothing moves."""
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -55,17 +59,11 @@ class TargetDetector:
         self._cv2 = load_opencv()
         self.target = target
         self._board = make_board(target, first_marker)
-        quick, loose = self._parameters(), self._parameters()
+        quick, loose = self._cv2.aruco.DetectorParameters(), self._cv2.aruco.DetectorParameters()
         # For markers that are small, tilted or in the shade; what is found wrongly falls to the geometry later.
         loose.adaptiveThreshWinSizeMax = 43
         loose.minMarkerPerimeterRate = 0.01
         self._quick, self._loose = self._detector(quick), self._detector(loose)
-
-    def _parameters(self) -> Any:  # Any: OpenCV's
-        parameters = self._cv2.aruco.DetectorParameters()
-        if self.target.kind is TargetKind.GRID:
-            parameters.cornerRefinementMethod = self._cv2.aruco.CORNER_REFINE_SUBPIX
-        return parameters
 
     def _detector(self, parameters: Any) -> Any:  # Any: OpenCV's
         match self.target.kind:
@@ -85,8 +83,8 @@ class TargetDetector:
             again = self._find(enlarged, self._loose)
             if len(again) > len(found):
                 # Pixel centres at integers: the middle of pixel 0 lies at 0.5 in the enlarged image.
-                return Detection(again.corners, (again.px - 0.5) / 2)
-        return found
+                found = Detection(again.corners, (again.px - 0.5) / 2)
+        return self._sharpened(gray, found) if self.target.kind is TargetKind.GRID and len(found) else found
 
     def _find(self, gray: GrayImage, detector: Any) -> Detection:  # Any: OpenCV's
         image = 255 - gray if self.target.is_inverted else gray
@@ -129,6 +127,13 @@ class TargetDetector:
         known = numbers < self.target.columns * self.target.rows
         corners = (numbers[known, None] * 4 + np.arange(4)).reshape(-1)
         return _detection(corners, np.asarray(px).reshape(-1, 4, 2)[known])
+
+    def _sharpened(self, gray: GrayImage, found: Detection) -> Detection:
+        """A grid's markers with their corners where their edges cross; those without edges are none."""
+        modules = self._board.getDictionary().markerSize + 2
+        quads, is_marker = sharpened(gray, found.px.reshape(-1, 4, 2), modules, self.target.is_inverted)
+        corners = found.corners.reshape(-1, 4)[is_marker].ravel()
+        return Detection(corners, quads[is_marker].reshape(-1, 2), inward_of(quads[is_marker]).reshape(-1, 2))
 
 
 def _upright(px: NDArray[np.float64], row_length: int, gray: GrayImage) -> Detection:

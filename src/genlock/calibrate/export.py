@@ -1,13 +1,14 @@
 """Cameras in other tools' files.
 
-All of these want ``T_cam_world`` (points of the world into the camera) of the *color* camera, in metres, and a lens in
-OpenCV's rational model with the coefficients k1 k2 p1 p2 k3 k4 k5 k6; nerfstudio alone wants ``T_world_cam`` with y up
-and z backwards. Each format's convention stands at its function, with where it comes from.
+All of these want ``T_cam_world`` (points of the world into the camera), in metres, and a lens in OpenCV's rational
+model with the coefficients k1 k2 p1 p2 k3 k4 k5 k6; nerfstudio alone wants ``T_world_cam`` with y up and z backwards.
+Each format's convention stands at its function, with where it comes from.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.calibrate.polynomial import polynomial_lens
-from genlock.geometry import CameraModel, Pose
+from genlock.geometry import CameraModel, LensModel, Pose
 
 __all__ = ["EXPORTS", "PlacedCamera", "export_cameras", "lenses_toml"]
 
@@ -27,6 +28,11 @@ class PlacedCamera:
     name: str
     model: CameraModel
     T_world_cam: Pose
+
+    @property
+    def file_name(self) -> str:
+        """The name with nothing in it that other tools' files, commands and frames cannot bear: spaces above all."""
+        return re.sub(r"[^A-Za-z0-9.-]+", "_", self.name)
 
     @property
     def matrix(self) -> list[list[float]]:
@@ -50,6 +56,10 @@ def export_cameras(cameras: Sequence[PlacedCamera], kind: str) -> Mapping[str, s
     for camera in cameras:
         if camera.model.codx or camera.model.cody:
             raise ValueError(f"camera {camera.name} has a centre of distortion of its own, which no other tool knows")
+        if camera.model.lens_model is not LensModel.BROWN_CONRADY and (camera.model.p1 or camera.model.p2):
+            raise ValueError(f"camera {camera.name} has the lens formula of older units, which no other tool knows")
+    if len({camera.file_name for camera in cameras}) < len(cameras):
+        raise ValueError(f"these cameras need more different names: {', '.join(camera.name for camera in cameras)}")
     if kind not in EXPORTS:
         raise ValueError(f"no export {kind!r}; there are {', '.join(EXPORTS)}")
     return EXPORTS[kind](cameras)
@@ -65,7 +75,7 @@ def _opencv(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         lines += _opencv_matrix("distortion_coefficients", np.array([camera.distortion]))
         lines += _opencv_matrix("R", T_cam_world.rotation)
         lines += _opencv_matrix("t", T_cam_world.translation_m[:, None])
-        files[f"{camera.name}.yaml"] = "\n".join(lines) + "\n"
+        files[f"{camera.file_name}.yaml"] = "\n".join(lines) + "\n"
     return files
 
 
@@ -89,7 +99,7 @@ def _colmap(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         parameters = [m.fx_px, m.fy_px, m.cx_px + 0.5, m.cy_px + 0.5, *camera.distortion]
         lens.append(f"{number} FULL_OPENCV {m.width_px} {m.height_px} {_numbers(parameters)}")
         pose = [*T_cam_world.rotation_wxyz, *T_cam_world.translation_m]
-        images += [f"{number} {_numbers(pose)} {number} {camera.name}.png", ""]
+        images += [f"{number} {_numbers(pose)} {number} {camera.file_name}.png", ""]
     T_first_world = cameras[0].T_world_cam.inverse()
     sensors, data = ["CAMERA 1"], [f"CAMERA {number} {number}" for number in range(1, len(cameras) + 1)]
     for number, camera in enumerate(cameras[1:], start=2):
@@ -122,7 +132,7 @@ def _nerfstudio(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         k1, k2, k3, k4 = lens.radial
         frames.append(
             {
-                "file_path": f"images/{camera.name}.png", "transform_matrix": matrix.tolist(),
+                "file_path": f"images/{camera.file_name}.png", "transform_matrix": matrix.tolist(),
                 "w": m.width_px, "h": m.height_px, "fl_x": m.fx_px, "fl_y": m.fy_px,
                 "cx": m.cx_px + 0.5, "cy": m.cy_px + 0.5,
                 "k1": k1, "k2": k2, "k3": k3, "k4": k4, "p1": lens.p1, "p2": lens.p2,
@@ -136,8 +146,9 @@ def _toml(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
     blocks = []
     for number, camera in enumerate(cameras):
         T_cam_world = camera.T_world_cam.inverse()
+        size = [camera.model.width_px, camera.model.height_px]
         blocks.append(
-            f'[cam_{number}]\nname = "{camera.name}"\nsize = [{camera.model.width_px}, {camera.model.height_px}]\n'
+            f"[cam_{number}]\nname = {json.dumps(camera.name)}\nsize = {size}\n"
             f"matrix = {json.dumps(camera.matrix)}\ndistortions = {json.dumps(camera.distortion)}\n"
             f"rotation = {json.dumps(_rotation_vector(T_cam_world).tolist())}\n"
             f"translation = {json.dumps(T_cam_world.translation_m.tolist())}\n"
@@ -166,7 +177,7 @@ def _kalibr(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
             f"  intrinsics: [{m.fx_px:.12g}, {m.fy_px:.12g}, {m.cx_px:.12g}, {m.cy_px:.12g}]",
             f"  distortion_coeffs: [{lens.radial[0]:.12g}, {lens.radial[1]:.12g}, {lens.p1:.12g}, {lens.p2:.12g}]",
             f"  resolution: [{m.width_px}, {m.height_px}]",
-            f"  rostopic: /{camera.name}/image_raw",
+            f"  rostopic: /cam{number}/image_raw",
         ]
         if number:
             T = camera.T_world_cam.inverse() @ cameras[number - 1].T_world_cam
@@ -184,7 +195,8 @@ def _ros(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         qw, qx, qy, qz = camera.T_world_cam.rotation_wxyz
         commands.append(
             f"ros2 run tf2_ros static_transform_publisher --x {x:.9g} --y {y:.9g} --z {z:.9g} --qx {qx:.9g} "
-            f"--qy {qy:.9g} --qz {qz:.9g} --qw {qw:.9g} --frame-id world --child-frame-id {camera.name}_optical_frame &"
+            f"--qy {qy:.9g} --qz {qz:.9g} --qw {qw:.9g} --frame-id world "
+            f"--child-frame-id {camera.file_name}_optical_frame &"
         )
     return {"static_transforms.sh": "#!/bin/sh\n" + "\n".join(commands) + "\nwait\n"}
 

@@ -6,7 +6,7 @@ wide two metres away, of a webcam's telephoto lens a fraction of that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from genlock.calibrate.depthalign import DepthAlignment
@@ -21,12 +21,18 @@ __all__ = [
     "alignment_findings",
     "connection_findings",
     "depth_findings",
+    "film_findings",
     "lens_findings",
     "quality_findings",
     "rejection_findings",
     "target_findings",
     "unusable_findings",
 ]
+
+
+_MOST_MISFITS_RATIO = 1 / 3
+"""Of sets that several cameras saw: single views fall out of any film, most sets of a film only where cameras moved."""
+_LEAST_MISFITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +54,68 @@ class Bounds:
     """Less than this together is no matter, however well single views fit."""
 
 
-def connection_findings(solved: Solved | None, views_before: Mapping[str, int]) -> list[Finding]:
-    """Cameras that saw no board, and cameras that no chain of common views joins."""
-    findings = [
-        Finding(
-            "calibrate.board_not_seen",
-            Severity.ERROR,
-            f"camera {camera}",
-            "it never saw enough of the board",
-            "film the board large and in focus before this camera and one other at the same time; "
-            "check the target's description and its dictionary",
-        )
-        for camera, views in views_before.items()
-        if views == 0
-    ]
-    groups = [group for group in solved.groups if any(views_before[c] for c in group)] if solved else []
-    if solved is None and sum(views > 0 for views in views_before.values()) > 0:
+def connection_findings(solved: Solved | None, sets_seen: Mapping[str, Collection[int]]) -> list[Finding]:
+    """Cameras that saw no board, and cameras that no chain of common views joins.
+
+    Args:
+        solved: ``None`` when no two cameras could be joined.
+        sets_seen: in which sets each camera saw enough of the board.
+    """
+    findings = _blind_findings(sets_seen)
+    seeing = [camera for camera, sets in sets_seen.items() if sets]
+    if len(sets_seen) == 1:
         findings.append(
             Finding(
                 "calibrate.not_connected",
                 Severity.ERROR,
-                "rig",
-                "no two cameras saw the board at the same moment",
-                "hold the board where the views of two cameras overlap, then where the next two do",
+                f"camera {next(iter(sets_seen))}",
+                "it is the only one: there is no other to place it against",
+                "give a session, or images, of two cameras or more",
             )
         )
-    findings += [
-        Finding(
-            "calibrate.not_connected",
-            Severity.ERROR,
-            f"cameras {', '.join(sorted(group))}",
-            f"saw the board together with {', '.join(sorted(groups[0]))} fewer than 3 times: where they are is unknown",
-            "hold the board where a camera of each group sees it at the same time, 10 times or more; between "
-            "facing cameras hold it edge on to neither, or use a camera in between",
-        )
-        for group in groups[1:]
-    ]
+    elif solved is None and len(seeing) > 1:
+        findings.append(_not_connected("rig", "no two cameras are joined", seeing, seeing, sets_seen))
+    groups = [group for group in solved.groups if any(sets_seen[c] for c in group)] if solved else []
+    for group in groups[1:]:
+        others = [camera for camera in seeing if camera not in group]
+        where, words = f"cameras {', '.join(sorted(group))}", "they are not joined to the others"
+        findings.append(_not_connected(where, words, group, others, sets_seen))
     return findings
+
+
+def _blind_findings(sets_seen: Mapping[str, Collection[int]]) -> list[Finding]:
+    blind = [f"camera {camera}" for camera, sets in sets_seen.items() if not sets]
+    message, remedy = "it never saw enough of the board", "film the board large and in focus before it and one other"
+    if 1 < len(blind) == len(sets_seen):
+        blind, message = ["rig"], "no camera ever saw enough of the board"
+        remedy = "film the board large and in focus"
+    return [
+        Finding(
+            "calibrate.board_not_seen",
+            Severity.ERROR,
+            where,
+            message,
+            f"{remedy}; check the target's description: dictionary, count of squares, :legacy, :inverted",
+        )
+        for where in blind
+    ]
+
+
+def _not_connected(
+    where: str, words: str, group: Sequence[str], others: Sequence[str], sets_seen: Mapping[str, Collection[int]]
+) -> Finding:
+    """With the pair of cameras that is nearest to joining them."""
+    pairs = [(len({*sets_seen[a]} & {*sets_seen[b]}), a, b) for a in group for b in others if a != b]
+    count, first, second = max(pairs, key=lambda pair: pair[0])
+    return Finding(
+        "calibrate.not_connected",
+        Severity.ERROR,
+        where,
+        f"{words}, for two cameras need 3 common views of the board at the very least; {first} and {second} have "
+        f"{count}, and no pair has more",
+        f"hold the board where {first} and {second} both see it, at 10 positions or more; between facing cameras "
+        "hold it edge on to neither, or use a camera in between",
+    )
 
 
 def quality_findings(solved: Solved, extrinsics: RigExtrinsics | None, bounds: Bounds) -> list[Finding]:
@@ -158,6 +189,40 @@ def rejection_findings(solved: Solved) -> list[Finding]:
     ]
 
 
+def film_findings(solved: Solved, films: Mapping[str, range]) -> list[Finding]:
+    """Films in which the cameras stood elsewhere than in the others.
+
+    Args:
+        solved: with the views that were left out.
+        films: the sets of each, by name; all are one where there is none.
+    """
+    findings = []
+    left_out = {
+        rejection.view.set_index for rejection in solved.rejections if rejection.view.camera in solved.groups[0]
+    }
+    cameras: dict[int, set[str]] = {}
+    for view in (*solved.observations.views, *(rejection.view for rejection in solved.rejections)):
+        if view.camera in solved.groups[0]:
+            cameras.setdefault(view.set_index, set()).add(view.camera)
+    shared = {number for number, seeing in cameras.items() if len(seeing) > 1}
+    for name, sets in (films or {"rig": range(max(shared, default=0) + 1)}).items():
+        here = [number for number in shared if number in sets]
+        misfits = sorted(left_out.intersection(here))
+        if len(misfits) > _MOST_MISFITS_RATIO * len(here) and len(misfits) >= _LEAST_MISFITS:
+            findings.append(
+                Finding(
+                    "calibrate.cameras_moved",
+                    Severity.ERROR,
+                    name,
+                    f"of {len(here)} sets in which several cameras saw the board, {len(misfits)} do not fit where the "
+                    "others put the cameras: these stood elsewhere then, or images of a set are not of one moment",
+                    "give only what was filmed since the cameras were last touched; genlock calibrate check says which "
+                    "moved, genlock verify whether they were in sync",
+                )
+            )
+    return findings
+
+
 def lens_findings(solved: Solved) -> list[Finding]:
     """What came of refining the lenses."""
     trial = solved.lens_trial
@@ -182,7 +247,8 @@ def lens_findings(solved: Solved) -> list[Finding]:
             Severity.WARNING,
             "rig",
             f"{numbers}: the refined ones are taken",
-            "the poses are right only together with these lenses, written beside them; genlock fuse uses the factory's",
+            "the poses are right only together with these lenses; both are in the extrinsics file, from which genlock "
+            "fuse, check and export take them",
         )
     ]
 
@@ -211,16 +277,16 @@ def unusable_findings(unusable: Sequence[tuple[str, int, str]]) -> list[Finding]
 
 def target_findings(target: Target) -> list[Finding]:
     """What a kind of target cannot give."""
-    if target.kind is not TargetKind.GRID:
+    if target.kind is not TargetKind.GRID or target.marker_count > 1:
         return []
     return [
         Finding(
             "calibrate.separate_markers",
-            Severity.WARNING,
+            Severity.ERROR,
             "board",
-            "corners of separate markers are drawn inwards by blur and bright paper, all alike, which no sigma here "
-            "knows of: on the virtual rig poses came out 7 to 18 mm off beside a sigma of 3 mm",
-            "use a ChArUco, whose corners lie where squares meet; or expose so that the paper stays below white",
+            "a single marker has four corners: they leave nothing to check, and blur and bright paper make it look "
+            "smaller, which its spacing to another one would tell from a distance",
+            "use a grid of two markers or more, or a ChArUco",
         )
     ]
 

@@ -18,7 +18,7 @@ from genlock.calibrate.gray import gray_image
 from genlock.calibrate.observations import View
 from genlock.capture import Image
 
-__all__ = ["Look", "find_blurred", "look_at", "look_at_gray"]
+__all__ = ["UNREADABLE", "Look", "find_blurred", "look_at", "look_at_gray"]
 
 _DARK_LEVEL = 12
 """An image whose brightest hundredth lies below this shows nothing: a cap on the lens, a lost exposure."""
@@ -46,12 +46,16 @@ class Look:
     """How wide the edges at the corners are; NaN without corners."""
 
 
+UNREADABLE = Look(_NOTHING, "damaged")
+"""An image whose bytes are none, or none of this camera."""
+
+
 def look_at(image: Image, detector: TargetDetector) -> Look:
     """Looks for the board in a color or IR image."""
     try:
         gray = gray_image(image)
     except ValueError:
-        return Look(_NOTHING, "damaged")
+        return UNREADABLE
     return look_at_gray(gray, detector)
 
 

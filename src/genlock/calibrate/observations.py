@@ -37,6 +37,8 @@ class Observations:
     """(N,) corner numbers."""
     px: NDArray[np.float64]
     """(N, 2)."""
+    inward: NDArray[np.float64]
+    """(N, 2): where a corner goes when its marker's edges all move inwards by one pixel; 0 where squares meet."""
 
     @property
     def view_of_corner(self) -> NDArray[np.int64]:
@@ -59,6 +61,7 @@ class Observations:
             starts=np.concatenate([[0], np.cumsum(counts[remaining])]),
             corners=self.corners[is_kept],
             px=self.px[is_kept],
+            inward=self.inward[is_kept],
         )
 
     def of_sets(self, sets: Iterable[int]) -> Observations:
@@ -83,4 +86,9 @@ def gather(cameras: Mapping[str, CameraModel], found: Mapping[View, Detection]) 
         starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         corners=np.concatenate([found[view].corners for view in views]) if views else np.empty(0, np.int64),
         px=np.concatenate([found[view].px for view in views]) if views else np.empty((0, 2)),
+        inward=np.concatenate([_inward(found[view]) for view in views]) if views else np.empty((0, 2)),
     )
+
+
+def _inward(seen: Detection) -> NDArray[np.float64]:
+    return np.zeros_like(seen.px) if seen.inward is None else seen.inward

@@ -42,7 +42,15 @@ def report_html(report: CalibrationReport, solved: Solved | None) -> str:
             f"<b>{report.edge_rms_mm:.2f} mm</b>, corners off the rigid board by <b>{report.rigid_rms_mm:.2f} mm</b> "
             "(all RMS)."
         )
-    parts += ["</p>", _table(report), "<h2>Findings</h2><ul>"]
+    bounds = report.bounds
+    parts += [
+        "</p>",
+        _table(report),
+        f"<p><small>Accepted are held-out and rigid errors up to {bounds.held_out_mm:g} mm, poses known to "
+        f"{bounds.sigma_mm:g} mm and {bounds.sigma_deg:g}&deg; (one sigma, beside the camera that holds the frame). "
+        "Held out: corners triangulated by poses that they had no part in. Fitted: the rigid board by the final poses, "
+        "not judged. Coverage: share of the image in which corners were seen.</small></p><h2>Findings</h2><ul>",
+    ]
     for finding in report.findings:
         remedy = f" <small>{escape(finding.remedy)}</small>" if finding.remedy else ""
         parts.append(
@@ -50,13 +58,15 @@ def report_html(report: CalibrationReport, solved: Solved | None) -> str:
             f"<code>{finding.code}</code>{remedy}</li>"
         )
     parts.append("</ul>" if report.findings else "<li>none</li></ul>")
+    parts.append(_left_out(report))
     if solved is not None:
         parts.append(
             "<h2>Where corners were seen, and what is left over</h2><p><small>A dot a corner; a line from it shows its "
             f"residual, {_ARROW_SCALE:g} times as long. Lines should point anywhere; a common direction is an error of "
             "a lens or a clock.</small></p><div class=cameras>"
         )
-        parts += [_picture(solved, camera) for camera in solved.solution.cameras]
+        placed = solved.solution.cameras
+        parts += [_picture(solved, row.camera) for row in report.cameras if row.camera in placed]
         parts.append("</div>")
     return "".join(parts) + "</html>\n"
 
@@ -74,8 +84,8 @@ def _table(report: CalibrationReport) -> str:
                 str(row.corners),
                 _number(row.held_out_rms_px, ".3f"),
                 _number(row.training_rms_px, ".3f"),
-                _number(row.sigma_mm, ".2f"),
-                _number(row.sigma_deg, ".3f"),
+                "holds the frame" if row.holds_frame else _number(row.sigma_mm, ".2f"),
+                "" if row.holds_frame else _number(row.sigma_deg, ".3f"),
                 f"{row.coverage_ratio:.0%}",
                 str(row.rejected_views),
                 _number(row.depth_bias_mm, "+.1f"),
@@ -84,6 +94,20 @@ def _table(report: CalibrationReport) -> str:
         )
     )
     return f"<table><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>{rows}</table>"
+
+
+def _left_out(report: CalibrationReport) -> str:
+    """Every image and view that had no part in the result, and why."""
+    if not report.rejected:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(camera)}</td><td>{number}</td><td>{escape(reason)}</td></tr>"
+        for camera, number, reason in report.rejected
+    )
+    return (
+        f"<details><summary>{len(report.rejected)} images were left out</summary>"
+        f"<table><tr><th>camera</th><th>set</th><th>why</th></tr>{rows}</table></details>"
+    )
 
 
 def _number(value: float | None, how: str) -> str:

@@ -1,16 +1,14 @@
 """A target on paper, at its true size: a PDF of one page with a ruler to check the printer by.
 
-PDF measures in points, 1/72 inch. The board is a picture of whole modules, scaled to its size; nothing depends on the
-printer's resolution. Print it at 100 %, "actual size", and measure both the ruler and a square.
+PDF measures in points, 1/72 inch. The board is drawn as rectangles, so that every edge lies where it belongs, whatever
+the sizes and the printer's resolution. Print it at 100 %, "actual size", and measure both the ruler and a square.
 """
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 
-from genlock.targets import Target, draw_target
+from genlock.targets import Target, TargetCells, TargetKind, target_cells
 
 __all__ = ["target_pdf"]
 
@@ -19,31 +17,51 @@ _MARGIN_M = 0.02
 _RULER_M = 0.1
 
 
-def target_pdf(target: Target, square_px: int = 120) -> bytes:
+def target_pdf(target: Target) -> bytes:
     """One page, as large as the target and its margin; larger than A4 needs a larger printer."""
-    image = draw_target(target, square_px)
     width_m, height_m = target.size_m
     page_w, page_h = (width_m + 2 * _MARGIN_M) * _POINTS_PER_M, (height_m + 3 * _MARGIN_M) * _POINTS_PER_M
     margin = _MARGIN_M * _POINTS_PER_M
-    board_w, board_h = width_m * _POINTS_PER_M, height_m * _POINTS_PER_M
-    content = f"q {board_w:.4f} 0 0 {board_h:.4f} {margin:.4f} {2 * margin:.4f} cm /Board Do Q\n{_ruler(margin)}"
+    content = _board(target_cells(target), margin, page_h - margin) + _surround(target, margin, page_h - margin)
+    content += _ruler(margin)
     label = f"{target}   the ruler is 100 mm; print at 100 %, then measure a square".replace("(", "").replace(")", "")
     content += f"BT /F1 7 Tf {margin:.2f} {0.35 * margin:.2f} Td ({label}) Tj ET"
-    pixels = zlib.compress(np.ascontiguousarray(image).tobytes(), 9)
     stream = content.encode("latin-1")
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {page_w:.4f} {page_h:.4f}] /Contents 4 0 R "
-        "/Resources << /XObject << /Board 5 0 R >> /Font << /F1 6 0 R >> >> >>".encode(),
+        "/Resources << /Font << /F1 5 0 R >> >> >>".encode(),
         f"<< /Length {len(stream)} >>\nstream\n".encode() + stream + b"\nendstream",
-        f"<< /Type /XObject /Subtype /Image /Width {image.shape[1]} /Height {image.shape[0]} /ColorSpace /DeviceGray "
-        f"/BitsPerComponent 8 /Filter /FlateDecode /Length {len(pixels)} >>\nstream\n".encode()
-        + pixels
-        + b"\nendstream",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     return _file(objects)
+
+
+def _board(cells: TargetCells, left: float, top: float) -> str:
+    """Black rectangles, those side by side in a row as one; all filled at once, so that no seams show between them."""
+    lines = []
+    for row, is_white in enumerate(cells.is_white):
+        is_black = np.concatenate([[False], ~is_white, [False]]).astype(np.int8)
+        begins, ends = (np.nonzero(np.diff(is_black) == step)[0] for step in (1, -1))
+        height = (cells.y_m[row + 1] - cells.y_m[row]) * _POINTS_PER_M
+        y = top - cells.y_m[row + 1] * _POINTS_PER_M
+        for begin, end in zip(begins, ends, strict=True):
+            x, width = cells.x_m[begin] * _POINTS_PER_M, (cells.x_m[end] - cells.x_m[begin]) * _POINTS_PER_M
+            lines.append(f"{left + x:.4f} {y:.4f} {width:.4f} {height:.4f} re")
+    return "\n".join([*lines, "f\n"])
+
+
+def _surround(target: Target, left: float, top: float) -> str:
+    """Black around white markers: the outer ones would run into white paper. Within it no edge is the board's."""
+    if not target.is_inverted or target.kind is not TargetKind.GRID:
+        return ""
+    width, height = (side * _POINTS_PER_M for side in target.size_m)
+    wide = min(target.square_m - target.marker_m, _MARGIN_M / 2) * _POINTS_PER_M
+    x, y = left - wide, top - height - wide
+    whole, hole = (x, y, width + 2 * wide, height + 2 * wide), (left, top - height, width, height)
+    # Even-odd: what lies within both is left as it is.
+    return "".join(f"{' '.join(f'{value:.4f}' for value in box)} re\n" for box in (whole, hole)) + "f*\n"
 
 
 def _ruler(margin: float) -> str:

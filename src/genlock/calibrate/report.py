@@ -6,7 +6,7 @@ training error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from genlock.calibrate.judging import (
     alignment_findings,
     connection_findings,
     depth_findings,
+    film_findings,
     lens_findings,
     quality_findings,
     rejection_findings,
@@ -52,6 +53,7 @@ class CameraRow:
 
     camera: str
     views: int
+    """Of the board, that the solution was made from; all that there were where it has no place."""
     corners: int
     held_out_rms_px: float | None
     training_rms_px: float | None
@@ -62,6 +64,11 @@ class CameraRow:
     """Share of the image's 8 x 6 cells in which a corner was seen."""
     rejected_views: int
     depth_bias_mm: float | None = None
+
+    @property
+    def holds_frame(self) -> bool:
+        """Whether it is the one that the others' sigmas are relative to."""
+        return self.sigma_mm == 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +94,8 @@ class CalibrationReport:
     """Camera, set, reason."""
     lens_trial: LensTrial | None = None
     alignment: DepthAlignment | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    """By which it was judged."""
 
     def to_json(self) -> dict[str, object]:
         """The report as the file and ``--json`` have it."""
@@ -136,6 +145,7 @@ class CalibrationReport:
         for row in self.cameras:
             held = f"{row.held_out_rms_px:.3f} px" if row.held_out_rms_px is not None else "-"
             sigma = "-" if row.sigma_mm is None else f"{row.sigma_mm:.2f} mm {row.sigma_deg:.3f} deg"
+            sigma = "holds the frame" if row.holds_frame else sigma
             bias = f"{row.depth_bias_mm:+.1f} mm" if row.depth_bias_mm is not None else "-"
             lines.append(f"{row.camera:<14} {row.views:>5} {held:>9} {sigma:>18} {row.coverage_ratio:>8.0%} {bias:>10}")
         for finding in self.findings:
@@ -149,13 +159,14 @@ def make_report(
     target: Target,
     solved: Solved | None,
     extrinsics: RigExtrinsics | None,
-    views_before: Mapping[str, int],
+    sets_seen: Mapping[str, Collection[int]],
     *,
     bounds: Bounds | None = None,
     depth: DepthCheck | None = None,
     unusable: Sequence[tuple[str, int, str]] = (),
     findings: Sequence[Finding] = (),
     alignment: DepthAlignment | None = None,
+    films: Mapping[str, range] | None = None,
 ) -> CalibrationReport:
     """Judges a solution.
 
@@ -163,18 +174,20 @@ def make_report(
         target: the board.
         solved: ``None`` when there was nothing to solve.
         extrinsics: made from it.
-        views_before: how many views of the board each camera had, by name, zero included.
+        sets_seen: in which sets each camera saw enough of the board, by name; none included.
         bounds: what is accepted.
         depth: what the depth cameras say of the board.
         unusable: images that showed nothing: camera, set, reason.
         findings: further ones.
         alignment: what the depth cameras made of the poses.
+        films: the sets of each, where there are several.
     """
     bounds = bounds or Bounds()
-    rows = tuple(_row(camera, solved, extrinsics, depth) for camera in views_before)
-    found = [*connection_findings(solved, views_before), *unusable_findings(unusable)]
+    rows = tuple(_row(camera, len(sets), solved, extrinsics, depth) for camera, sets in sets_seen.items())
+    found = [*connection_findings(solved, sets_seen), *unusable_findings(unusable)]
     if solved is not None:
-        found += [*quality_findings(solved, extrinsics, bounds), *lens_findings(solved), *rejection_findings(solved)]
+        found += [*quality_findings(solved, extrinsics, bounds), *film_findings(solved, films or {})]
+        found += [*lens_findings(solved), *rejection_findings(solved)]
     found += [
         *target_findings(target),
         *depth_findings(target, depth, bounds),
@@ -205,6 +218,7 @@ def make_report(
         ),
         lens_trial=solved.lens_trial if solved else None,
         alignment=alignment,
+        bounds=bounds,
     )
 
 
@@ -233,10 +247,13 @@ def _alignment_json(alignment: DepthAlignment | None) -> dict[str, object] | Non
     }
 
 
-def _row(camera: str, solved: Solved | None, extrinsics: RigExtrinsics | None, depth: DepthCheck | None) -> CameraRow:
+def _row(
+    camera: str, seen: int, solved: Solved | None, extrinsics: RigExtrinsics | None, depth: DepthCheck | None
+) -> CameraRow:
     bias_mm = depth.bias_mm.get(camera) if depth else None
+    rejected = sum(rejection.view.camera == camera for rejection in solved.rejections) if solved else 0
     if solved is None or camera not in solved.solution.cameras:
-        return CameraRow(camera, 0, 0, None, None, None, None, 0.0, 0, bias_mm)
+        return CameraRow(camera, seen, 0, None, None, None, None, 0.0, rejected, bias_mm)
     used = solved.observations
     numbers = [i for i, view in enumerate(used.views) if view.camera == camera]
     rows = np.isin(used.view_of_corner, numbers)
@@ -253,6 +270,6 @@ def _row(camera: str, solved: Solved | None, extrinsics: RigExtrinsics | None, d
         sigma_mm=sigma.translation_mm if sigma else None,
         sigma_deg=sigma.rotation_deg if sigma else None,
         coverage_ratio=len(np.unique(cells, axis=0)) / (_GRID[0] * _GRID[1]),
-        rejected_views=sum(r.view.camera == camera for r in solved.rejections),
+        rejected_views=rejected,
         depth_bias_mm=bias_mm,
     )

@@ -91,13 +91,14 @@ def calibrate(
     """
     from genlock.calibrate import CalibrationVerdict
     from genlock.workflows.boards import Imager, Refinement
-    from genlock.workflows.calibrate import calibrate_images, calibrate_sessions, write_calibration
+    from genlock.workflows.calibrate import calibrate_images, calibrate_sessions, make_place, write_calibration
 
     board = target_of(target)
     if isinstance(board, Outcome):
         return board
     if bool(sessions) == (images is not None) or (images is not None) != (intrinsics is not None):
         return refused("give session folders, or --images with --intrinsics")
+    make_place(output)
     try:
         with shown_progress(is_quiet=json) as progress:
             if images is not None and intrinsics is not None:
@@ -139,7 +140,10 @@ def check(
     imager: ImagerName = "color",
     json: Json = False,
 ) -> Outcome:
-    """Say which cameras have moved since the extrinsics were made, and by how much. Exit status 1 when one has.
+    """Say which cameras have moved since the extrinsics were made, and by how much.
+
+    Judged where the board was shown: by how far its corners lie from where the old places put them. Exit status 1 when
+    a camera has moved, or when one could not be checked.
 
     Example: genlock calibrate check takes/board2 --extrinsics extrinsics.json
     --target charuco:9x6:80mm:60mm:DICT_5X5_250
@@ -154,24 +158,21 @@ def check(
         result = check_session(session, extrinsics, board, imager=Imager(imager), progress=progress)
 
     def show(console: Console) -> None:
-        if not result.movements:
-            console.print(result.report.to_text(), markup=False, highlight=False, soft_wrap=True)
         for m in result.movements:
             word = "HAS MOVED" if m.has_moved else "stands"
-            console.print(
-                f"{m.serial}  {word}: {m.moved_mm:.1f} mm, {m.turned_deg:.2f} deg "
-                f"(limits {m.limit_mm:.1f} mm, {m.limit_deg:.2f} deg)",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = f"{m.serial}  {word}: what it sees lies {m.shift_mm:.1f} mm elsewhere (limit {m.limit_mm:.1f} mm)"
+            if m.has_moved:
+                line += f"; moved by about {m.moved_mm:.1f} mm, turned by {m.turned_deg:.2f} deg"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for finding in result.findings:
+            console.print(f"{finding}", markup=False, highlight=False, soft_wrap=True)
 
-    return Outcome(UNWORKABLE if result.has_moved or not result.movements else DONE, result.to_json(), show)
+    return Outcome(DONE if result.is_still else UNWORKABLE, result.to_json(), show)
 
 
 @app.command
 def export(
-    session: Annotated[Path, Parameter(help="A session of the devices, for their lenses.")],
+    session: Annotated[Path | None, Parameter(help="A session of the devices, for their lenses.")] = None,
     /,
     *,
     extrinsics: Annotated[Path, Parameter(help="Where the devices are.")],
@@ -180,16 +181,28 @@ def export(
         Parameter(help="The format; toml is that of caliscope and aniposelib."),
     ],
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The folder for the files.")],
+    imager: Annotated[
+        Literal["color", "ir"], Parameter(name="--imager", help="Which camera of each device is written.")
+    ] = "color",
+    intrinsics: Annotated[
+        Path | None, Parameter(help="Lenses of other cameras, calibrated with --images, instead of a session.")
+    ] = None,
     json: Json = False,
 ) -> Outcome:
-    """Write the color cameras in their places as other tools read them.
+    """Write the cameras in their places as other tools read them.
 
     Example: genlock calibrate export takes/001 --extrinsics extrinsics.json --to colmap -o colmap
     """
-    from genlock.workflows.export_calibration import export_calibration
+    from genlock.workflows.boards import Imager
+    from genlock.workflows.export_calibration import export_calibration, export_placed_lenses
 
     try:
-        files = export_calibration(session, extrinsics, to, output)
+        if session is not None and intrinsics is None:
+            files = export_calibration(session, extrinsics, to, output, imager=Imager(imager))
+        elif session is None and intrinsics is not None:
+            files = export_placed_lenses(intrinsics, extrinsics, to, output)
+        else:
+            return refused("give a session folder, or --intrinsics of other cameras")
     except ValueError as error:
         return refused(str(error))
 
@@ -212,6 +225,8 @@ def print_target(
     Example: genlock calibrate target --target charuco:9x6:30mm:22mm:DICT_5X5_250 -o board.pdf
     """
     from genlock.calibrate import target_pdf
+    from genlock.recording import write_atomically
+    from genlock.workflows.calibrate import make_place
 
     board = target_of(target)
     if isinstance(board, Outcome):
@@ -220,7 +235,8 @@ def print_target(
         content = target_pdf(board)
     except ValueError as error:
         return refused(str(error))
-    output.write_bytes(content)
+    make_place(output)
+    write_atomically(output, content)
     width_mm, height_mm = (1000 * side for side in board.size_m)
     words = (
         f"wrote {output}: {width_mm:g} x {height_mm:g} mm. Print at 100 %, measure a square, and say so in --target."

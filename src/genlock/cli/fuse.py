@@ -69,6 +69,10 @@ def fuse(
                 )
         if result.clouds:
             console.print(f"{len(result.clouds)} clouds, {result.points} points", highlight=False)
+        for words, wanted in (("refined with the poses", True), ("the factory's", False)):
+            serials = [serial for serial, own in result.has_refined_lens.items() if own is wanted]
+            if serials:
+                console.print(f"lenses   {words}: {', '.join(serials)}", highlight=False)
         console.print(f"written  {result.folder}", markup=False, highlight=False, soft_wrap=True)
 
     return Outcome(DONE, result.to_json(), show)

@@ -25,7 +25,7 @@ class _Lines:
     def advance(self, done: float, total: float, text: str) -> None:
         tenths = int(10 * done / total) if total else 10
         if tenths > self._tenths and tenths % 5 == 0:
-            sys.stderr.write(f"    {done:.1f} of {total:.1f} s: {text}\n")
+            sys.stderr.write(f"    {100 * done / total if total else 100:.0f} %: {text}\n")
             sys.stderr.flush()
         self._tenths = max(tenths, self._tenths)
 

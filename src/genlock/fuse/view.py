@@ -35,8 +35,14 @@ class DeviceView:
         modes: tuple[DepthMode, ColorResolution],
         extrinsics: RigExtrinsics,
     ) -> DeviceView:
-        """From the factory calibration and the measured extrinsics; ``KeyError`` where these lack the device."""
+        """From the factory calibration and the measured extrinsics, whose lenses go before the factory's.
+
+        Raises:
+            KeyError: the extrinsics lack the device.
+            ValueError: they have a lens for it that is no Azure Kinect's.
+        """
         depth_mode, color_resolution = modes
+        calibration = calibration.with_lenses(extrinsics.lenses_of(serial))
         return cls(
             serial=serial,
             depth_camera=calibration.depth_camera(depth_mode),

@@ -2,7 +2,9 @@
 
 from genlock.geometry.camera import CameraModel, LensModel
 from genlock.geometry.extrinsics import (
+    FACTORY_LENSES,
     WORLD,
+    DeviceLenses,
     PoseSigma,
     RigExtrinsics,
     color_frame,
@@ -19,8 +21,10 @@ from genlock.geometry.jacobian import (
 from genlock.geometry.pose import Pose
 
 __all__ = [
+    "FACTORY_LENSES",
     "WORLD",
     "CameraModel",
+    "DeviceLenses",
     "LensModel",
     "Pose",
     "PoseSigma",

@@ -5,22 +5,37 @@ The file is JSON::
 
     {"format_version": 1, "world": "what the world frame is", "devices": {"SERIAL":
         {"rotation_wxyz": [...], "translation_m": [...], "sigma_mm": 0.4, "sigma_deg": 0.02}}}
+
+Version 2 has lenses too, of devices whose poses were solved with others than the factory's: poses and lenses are right
+only together. ``"color_lens"`` and ``"depth_lens"`` have the fields of ``CameraModel``, in the mode that was filmed. A
+file without any is written as version 1, which older programs read; they refuse version 2.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genlock.errors import ExtrinsicsFileError
+from genlock.geometry.camera import CameraModel, LensModel
 from genlock.geometry.pose import Pose
 
-__all__ = ["WORLD", "PoseSigma", "RigExtrinsics", "color_frame", "device_frame", "load_extrinsics", "renamed"]
+__all__ = [
+    "FACTORY_LENSES",
+    "WORLD",
+    "DeviceLenses",
+    "PoseSigma",
+    "RigExtrinsics",
+    "color_frame",
+    "device_frame",
+    "load_extrinsics",
+    "renamed",
+]
 
 WORLD = "world"
 
@@ -49,6 +64,19 @@ class PoseSigma:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceLenses:
+    """Lenses of a device that were measured again, each in some mode."""
+
+    color: CameraModel | None = None
+    """``None``: the factory's."""
+    depth: CameraModel | None = None
+
+
+FACTORY_LENSES = DeviceLenses()
+"""None was measured again."""
+
+
+@dataclass(frozen=True, slots=True)
 class RigExtrinsics:
     """The measured places of a rig's devices."""
 
@@ -58,6 +86,8 @@ class RigExtrinsics:
     """What the world frame is, for people."""
     sigmas: Mapping[str, PoseSigma] = field(default_factory=dict)
     """By serial, where known; relative to the device or board that holds the world."""
+    lenses: Mapping[str, DeviceLenses] = field(default_factory=dict)
+    """By serial, of devices whose poses were solved with other lenses than the factory's."""
 
     def __post_init__(self) -> None:
         for serial, pose in self.T_world_device.items():
@@ -68,6 +98,10 @@ class RigExtrinsics:
         """``T_to_from`` of two devices' own frames."""
         return self.T_world_device[to_serial].inverse() @ self.T_world_device[from_serial]
 
+    def lenses_of(self, serial: str) -> DeviceLenses:
+        """What goes with a device's pose."""
+        return self.lenses.get(serial, FACTORY_LENSES)
+
     def to_json(self) -> dict[str, object]:
         """What ``load_extrinsics`` reads again."""
         devices = {
@@ -76,10 +110,18 @@ class RigExtrinsics:
                 translation_m=tuple(pose.translation_m.tolist()),
                 sigma_mm=self.sigmas[serial].translation_mm if serial in self.sigmas else None,
                 sigma_deg=self.sigmas[serial].rotation_deg if serial in self.sigmas else None,
+                color_lens=_LensEntry.of(self.lenses_of(serial).color),
+                depth_lens=_LensEntry.of(self.lenses_of(serial).depth),
             )
             for serial, pose in self.T_world_device.items()
         }
-        return _ExtrinsicsFile(world=self.world, devices=devices).model_dump(mode="json")
+        version: Literal[1, 2] = 2 if self.lenses else 1
+        content = _ExtrinsicsFile(format_version=version, world=self.world, devices=devices).model_dump(mode="json")
+        for device in content["devices"].values():
+            for name in ("color_lens", "depth_lens"):
+                if device[name] is None:
+                    del device[name]
+        return content
 
 
 def load_extrinsics(path: Path) -> RigExtrinsics:
@@ -108,7 +150,42 @@ def load_extrinsics(path: Path) -> RigExtrinsics:
             for serial, entry in content.devices.items()
             if entry.sigma_mm is not None and entry.sigma_deg is not None
         },
+        lenses={
+            serial: DeviceLenses(*(lens.model() if lens else None for lens in (entry.color_lens, entry.depth_lens)))
+            for serial, entry in content.devices.items()
+            if entry.color_lens or entry.depth_lens
+        },
     )
+
+
+class _LensEntry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    cx_px: float
+    cy_px: float
+    fx_px: float = Field(gt=0)
+    fy_px: float = Field(gt=0)
+    k1: float
+    k2: float
+    k3: float
+    k4: float
+    k5: float
+    k6: float
+    p1: float
+    p2: float
+    codx: float
+    cody: float
+    metric_radius: float = Field(gt=0)
+    lens_model: LensModel
+
+    @classmethod
+    def of(cls, camera: CameraModel | None) -> _LensEntry | None:
+        return None if camera is None else cls(**asdict(camera))
+
+    def model(self) -> CameraModel:
+        return CameraModel(**self.model_dump())
 
 
 class _DeviceEntry(BaseModel):
@@ -118,6 +195,8 @@ class _DeviceEntry(BaseModel):
     translation_m: tuple[float, float, float]
     sigma_mm: float | None = Field(default=None, ge=0)
     sigma_deg: float | None = Field(default=None, ge=0)
+    color_lens: _LensEntry | None = None
+    depth_lens: _LensEntry | None = None
 
     @field_validator("rotation_wxyz")
     @classmethod
@@ -131,6 +210,6 @@ class _DeviceEntry(BaseModel):
 class _ExtrinsicsFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 1
     world: str = ""
     devices: dict[str, _DeviceEntry] = Field(min_length=1)

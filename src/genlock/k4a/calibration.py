@@ -15,15 +15,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from genlock.geometry import CameraModel, LensModel, Pose
-from genlock.k4a.images import COLOR_GEOMETRY, DEPTH_GEOMETRY
+from genlock.geometry import CameraModel, DeviceLenses, LensModel, Pose
+from genlock.k4a.images import COLOR_GEOMETRY, DEPTH_GEOMETRY, ColorGeometry, DepthGeometry
 from genlock.k4a.modes import ColorResolution, DepthMode
 
 __all__ = ["DeviceCalibration", "UnitisedCamera"]
+
+_Mode = TypeVar("_Mode", ColorResolution, DepthMode)
 
 _LENS_MODELS = {
     "CALIBRATION_LensDistortionModelBrownConrady": LensModel.BROWN_CONRADY,
@@ -69,6 +71,19 @@ class UnitisedCamera:
             fy_px=self.fy_ratio * binned_height_px,
         )
 
+    @classmethod
+    def from_mode(
+        cls, camera: CameraModel, binned_width_px: int, binned_height_px: int, crop_px: tuple[int, int]
+    ) -> UnitisedCamera:
+        """The inverse of ``in_mode``."""
+        return cls(
+            cx_ratio=(camera.cx_px + crop_px[0] + 0.5) / binned_width_px,
+            cy_ratio=(camera.cy_px + crop_px[1] + 0.5) / binned_height_px,
+            fx_ratio=camera.fx_px / binned_width_px,
+            fy_ratio=camera.fy_px / binned_height_px,
+            lens=replace(camera, cx_px=0, cy_px=0, fx_px=1, fy_px=1),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceCalibration:
@@ -112,6 +127,21 @@ class DeviceCalibration:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the calibration lacks or misplaces {error}") from error
 
+    def with_lenses(self, lenses: DeviceLenses) -> DeviceCalibration:
+        """The same device with lenses that were measured again, for every mode.
+
+        Raises:
+            ValueError: a lens of a size that no mode has.
+        """
+        color, depth = self.color, self.depth
+        if lenses.color is not None:
+            resolution = _mode_of(lenses.color, COLOR_GEOMETRY)
+            color = UnitisedCamera.from_mode(lenses.color, *_color_cut(resolution))
+        if lenses.depth is not None:
+            binned_px, *crop_px = _DEPTH_CROPS[_mode_of(lenses.depth, DEPTH_GEOMETRY)]
+            depth = UnitisedCamera.from_mode(lenses.depth, binned_px, binned_px, (crop_px[0], crop_px[1]))
+        return replace(self, color=color, depth=depth)
+
     def depth_camera(self, mode: DepthMode) -> CameraModel:
         """The depth camera in this mode. Raises ``ValueError`` for OFF."""
         if mode is DepthMode.OFF:
@@ -129,9 +159,23 @@ class DeviceCalibration:
         if resolution is ColorResolution.OFF:
             raise ValueError("color_resolution OFF has no camera")
         geometry = COLOR_GEOMETRY[resolution]
-        full_height_px = geometry.width_px * 3 // 4
-        crop_px = (0, (full_height_px - geometry.height_px) // 2)
-        return self.color.in_mode(geometry.width_px, full_height_px, crop_px, (geometry.width_px, geometry.height_px))
+        return self.color.in_mode(*_color_cut(resolution), (geometry.width_px, geometry.height_px))
+
+
+def _color_cut(resolution: ColorResolution) -> tuple[int, int, tuple[int, int]]:
+    """Width and height of the binned sensor, and the corner of the crop."""
+    geometry = COLOR_GEOMETRY[resolution]
+    full_height_px = geometry.width_px * 3 // 4
+    return geometry.width_px, full_height_px, (0, (full_height_px - geometry.height_px) // 2)
+
+
+def _mode_of(camera: CameraModel, geometry: Mapping[_Mode, ColorGeometry] | Mapping[_Mode, DepthGeometry]) -> _Mode:
+    """A mode whose images have the camera's size; where there are two, their cuts are the same."""
+    size_px = (camera.width_px, camera.height_px)
+    for mode, image in geometry.items():
+        if (image.width_px, image.height_px) == size_px:
+            return mode
+    raise ValueError(f"a lens was measured in images of {size_px[0]}x{size_px[1]}, which no mode of this device has")
 
 
 def _depth_camera(camera: Mapping[str, Any]) -> UnitisedCamera:  # Any: parsed JSON

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.calibrate import (
+    UNREADABLE,
     CalibrationReport,
     DepthAlignment,
     DepthCheck,
@@ -31,6 +32,7 @@ from genlock.calibrate import (
     gray_image,
     lenses_of,
     look_at,
+    look_at_gray,
     make_report,
     on_print,
     place_print,
@@ -42,7 +44,7 @@ from genlock.calibrate import (
 )
 from genlock.capture import Capture, Image
 from genlock.findings import Finding, Severity
-from genlock.geometry import WORLD, CameraModel, Pose, RigExtrinsics, device_frame
+from genlock.geometry import FACTORY_LENSES, WORLD, CameraModel, DeviceLenses, Pose, RigExtrinsics, device_frame
 from genlock.k4a import ColorResolution, DepthMode, DeviceConfig
 from genlock.k4a.calibration import DeviceCalibration
 from genlock.targets import Target
@@ -92,10 +94,7 @@ class CalibrationResult:
     @property
     def refined_lenses(self) -> dict[str, CameraModel]:
         """The lenses by camera that the poses were solved with, where these are not the given ones; else empty."""
-        solved = self.solved
-        if solved is None or solved.solution.lens_steps is None:
-            return {}
-        return dict(zip(solved.solution.cameras, lenses_of(solved.observations, solved.solution), strict=True))
+        return _refined_lenses(self.solved) if self.solved is not None else {}
 
 
 @dataclass(slots=True)
@@ -105,6 +104,12 @@ class BoardFootage:
     target: Target
     world: WorldChoice = _USUAL_WORLD
     refine: frozenset[Refinement] = frozenset()
+    remarks: tuple[Finding, ...] = ()
+    """What was said of the images before one was looked at."""
+    films: dict[str, range] = field(default_factory=dict)
+    """The sets of each, by name, where several are looked at."""
+    lenses: Mapping[str, DeviceLenses] = field(default_factory=dict)
+    """By serial, of devices whose lenses are not the factory's."""
     cameras: dict[str, CameraModel] = field(default_factory=dict)
     T_cam_device: dict[str, Pose] = field(default_factory=dict)
     depth_cameras: dict[str, CameraModel] = field(default_factory=dict)
@@ -114,6 +119,8 @@ class BoardFootage:
     scenes: list[dict[str, NDArray[np.uint16]]] = field(default_factory=list)
     """Depth images of whole sets, for aligning by depth."""
     imus: dict[str, RestingImu] = field(default_factory=dict)
+    _infrared: set[str] = field(default_factory=set)
+    """Cameras that are depth cameras."""
     _scenes_seen: int = 0
     _scenes_step: int = 1
     _detectors: dict[str, TargetDetector] = field(default_factory=dict)
@@ -137,7 +144,7 @@ class BoardFootage:
 
     def add_device(self, serial: str, raw_calibration: bytes, config: DeviceConfig, imager: Imager) -> None:
         """A device by its factory calibration and its modes; raises ``ValueError`` where it has no such image."""
-        calibration = DeviceCalibration.from_json(raw_calibration)
+        calibration = DeviceCalibration.from_json(raw_calibration).with_lenses(self.lenses.get(serial, FACTORY_LENSES))
         if imager is Imager.COLOR:
             if config.color_resolution is ColorResolution.OFF:
                 raise ValueError("has no color; use --imager ir.")
@@ -146,6 +153,7 @@ class BoardFootage:
             if config.depth_mode is DepthMode.OFF:
                 raise ValueError("has no IR; use --imager color.")
             self.add_camera(serial, calibration.depth_camera(config.depth_mode), Pose.identity("cam", "depth"))
+            self._infrared.add(serial)
         if config.depth_mode not in (DepthMode.OFF, DepthMode.PASSIVE_IR):
             self.depth_cameras[serial] = calibration.depth_camera(config.depth_mode)
         if calibration.T_accel_depth is not None:
@@ -158,19 +166,32 @@ class BoardFootage:
             return None
         look = look_at(image, self._detectors[view.camera])
         self.looks[view] = look
-        self._look_for_marker(view.camera, image, look)
+        if self._wants_marker(view.camera, look):
+            self._look_for_marker(view.camera, gray_image(image))
         if len(look.seen) and capture.depth is not None:
             kept = sum(other.camera == view.camera for other in list(self.depths))
             if kept < _MOST_DEPTH_IMAGES:
                 self.depths[view] = capture.depth.pixels
         return look
 
-    def _look_for_marker(self, camera: str, image: Image, look: Look) -> None:
+    def look_at_gray(self, view: View, gray: NDArray[np.uint8] | None) -> None:
+        """Looks for the board in a gray image (H, W); ``None`` is one that could not be read."""
+        model = self.cameras[view.camera]
+        if gray is None or gray.shape != (model.height_px, model.width_px):
+            self.looks[view] = UNREADABLE
+            return
+        look = self.looks[view] = look_at_gray(gray, self._detectors[view.camera])
+        if self._wants_marker(view.camera, look):
+            self._look_for_marker(view.camera, gray)
+
+    def _wants_marker(self, camera: str, look: Look) -> bool:
         found = self._markers.setdefault(camera, [])
-        if camera in self._marker_detectors and not look.flaw and len(found) < _MOST_MARKER_LOOKS:
-            seen = self._marker_detectors[camera].find(gray_image(image))
-            if len(seen) == 4:
-                found.append(seen)
+        return camera in self._marker_detectors and not look.flaw and len(found) < _MOST_MARKER_LOOKS
+
+    def _look_for_marker(self, camera: str, gray: NDArray[np.uint8]) -> None:
+        seen = self._marker_detectors[camera].find(gray)
+        if len(seen) == 4:
+            self._markers[camera].append(seen)
 
     def keep_scene(self, captures: Mapping[str, Capture]) -> None:
         """Keeps a set's depth images, if they are to be aligned; evenly thinned, so that long films are covered."""
@@ -199,20 +220,32 @@ class BoardFootage:
         solved = solve_poses(
             observations, self.target.corners_board, refine_lenses=Refinement.INTRINSICS in self.refine
         )
-        views_before = {name: sum(view.camera == name for view in observations.views) for name in self.cameras}
+        sets_seen = {
+            name: [view.set_index for view in observations.views if view.camera == name] for name in self.cameras
+        }
         if solved is None:
-            return CalibrationResult(make_report(self.target, None, None, views_before, unusable=unusable), None)
+            report = make_report(self.target, None, None, sets_seen, unusable=unusable, findings=self.remarks)
+            return CalibrationResult(report, None)
         T_world_ref, description, findings = self._world_or_device(solved)
         extrinsics = extrinsics_of(solved.solution, self.T_cam_device, T_world_ref, description)
+        extrinsics = replace(extrinsics, lenses={**self.lenses, **self._device_lenses(solved)})
         depth = check_depth(self._depth_readings(solved))
         alignment = self._aligned(extrinsics, depth)
         if alignment is not None:
             extrinsics = replace(extrinsics, T_world_device=alignment.T_world_device)
         report = make_report(
-            self.target, solved, extrinsics, views_before,
-            depth=depth, unusable=unusable, findings=findings, alignment=alignment,
+            self.target, solved, extrinsics, sets_seen,
+            depth=depth, unusable=unusable, findings=(*self.remarks, *findings), alignment=alignment, films=self.films,
         )  # fmt: skip
         return CalibrationResult(report, solved)
+
+    def _device_lenses(self, solved: Solved) -> dict[str, DeviceLenses]:
+        return {
+            serial: replace(
+                self.lenses.get(serial, FACTORY_LENSES), **{"depth" if serial in self._infrared else "color": lens}
+            )
+            for serial, lens in _refined_lenses(solved).items()
+        }
 
     def _aligned(self, extrinsics: RigExtrinsics, depth: DepthCheck | None) -> DepthAlignment | None:
         if Refinement.DEPTH not in self.refine:
@@ -318,6 +351,13 @@ class BoardFootage:
             depth_camera = self.depth_cameras[view.camera]
             parts[view.camera].append(read_depth(self.depths[view], depth_camera, T_depth_cam, points_cam))
         return {serial: _joined(pieces) for serial, pieces in parts.items() if pieces}
+
+
+def _refined_lenses(solved: Solved) -> dict[str, CameraModel]:
+    """By camera; empty where they are those that were given."""
+    if solved.solution.lens_steps is None:
+        return {}
+    return dict(zip(solved.solution.cameras, lenses_of(solved.observations, solved.solution), strict=True))
 
 
 def _joined(pieces: Iterable[DepthReadings]) -> DepthReadings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -9,27 +10,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
 from genlock.calibrate import (
-    CalibrationReport,
+    CalibrationVerdict,
+    Footage,
     Movement,
-    TargetDetector,
     UnknownDictionaryError,
     View,
     WorldKind,
+    find_footage,
     find_movements,
     lenses_toml,
     load_intrinsics,
-    look_at_gray,
     parse_world,
-    read_footage,
     report_html,
 )
 from genlock.capture import Capture, CaptureSet
 from genlock.errors import RecordingError, SessionFolderError
-from genlock.geometry import Pose, load_extrinsics
+from genlock.findings import Finding, Severity
+from genlock.geometry import CameraModel, Pose, RigExtrinsics, load_extrinsics
 from genlock.recording import RecordedSession, RecordingReader, write_atomically
 from genlock.targets import Target
 from genlock.workflows.boards import BoardFootage, CalibrationResult, Imager, Refinement
@@ -41,6 +43,7 @@ __all__ = [
     "calibrate_sessions",
     "check_session",
     "look_together",
+    "make_place",
     "write_calibration",
 ]
 
@@ -57,12 +60,14 @@ class CheckResult:
     """Whether cameras have moved since."""
 
     movements: tuple[Movement, ...]
-    report: CalibrationReport
+    findings: tuple[Finding, ...]
+    """What could not be checked, and what the new film's own calibration has to say."""
 
     @property
-    def has_moved(self) -> bool:
-        """Whether any has."""
-        return any(movement.has_moved for movement in self.movements)
+    def is_still(self) -> bool:
+        """Whether all devices were checked, and none has moved."""
+        has_moved = any(movement.has_moved for movement in self.movements)
+        return not has_moved and not any(finding.code == "calibrate.not_checked" for finding in self.findings)
 
     def to_json(self) -> dict[str, object]:
         """The object that ``--json`` prints."""
@@ -71,12 +76,12 @@ class CheckResult:
             "moved": [m.serial for m in self.movements if m.has_moved],
             "devices": {
                 m.serial: {
-                    "moved_mm": m.moved_mm, "turned_deg": m.turned_deg, "limit_mm": m.limit_mm,
-                    "limit_deg": m.limit_deg, "has_moved": m.has_moved,
+                    "shift_mm": m.shift_mm, "limit_mm": m.limit_mm, "moved_mm": m.moved_mm,
+                    "turned_deg": m.turned_deg, "has_moved": m.has_moved,
                 }
                 for m in self.movements
             },
-            "findings": [finding.to_json() for finding in self.report.findings],
+            "findings": [finding.to_json() for finding in self.findings],
         }  # fmt: skip
 
 
@@ -106,11 +111,9 @@ def calibrate_sessions(
         UnreadableInputError: a session that cannot be read or carries no calibration.
         ValueError: a world that is not there.
     """
-    progress = progress or NoProgress()
     footage = BoardFootage(target, parse_world(world, target), frozenset(refine))
-    for number, path in enumerate(paths):
-        progress.step(f"look for the board in {path}")
-        _look(path, imager, footage, number * _SETS_A_SESSION, progress)
+    progress = progress or NoProgress()
+    _look_at_sessions(paths, imager, footage, progress)
     progress.step("solve")
     return footage.solve()
 
@@ -131,23 +134,36 @@ def calibrate_images(
         ValueError: a world that is not there; only a device's and the board's are.
     """
     progress = progress or NoProgress()
-    cameras = load_intrinsics(intrinsics)
-    detector = TargetDetector(target)
-    footage = BoardFootage(target, parse_world(world, target), frozenset(refine))
-    for name, camera in cameras.items():
-        footage.add_camera(name, camera, Pose.identity("cam", "depth"))
+    lenses = load_intrinsics(intrinsics)
+    found = find_footage(folder, list(lenses))
+    footage = BoardFootage(target, parse_world(world, target), frozenset(refine), remarks=found.findings)
+    for name in found.cameras:
+        footage.add_camera(name, lenses[name], Pose.identity("cam", "depth"))
+    sets = found.shared_sets(_MOST_SETS)
+    _refuse_other_sizes(folder, found, sets, lenses)
     progress.step(f"look for the board in {folder}")
-    for name, index, gray in read_footage(folder, cameras):
-        model = cameras[name]
-        if gray.shape != (model.height_px, model.width_px):
-            raise SessionFolderError(
-                folder,
-                f"camera {name} has images of {gray.shape[1]}x{gray.shape[0]}; its lens was measured at "
-                f"{model.width_px}x{model.height_px}.",
-            )
-        footage.looks[View(name, index)] = look_at_gray(gray, detector)
+    for number, name in enumerate(found.cameras):
+        for done, (index, gray) in enumerate(found.images(name, set(sets))):
+            progress.advance(number * len(sets) + done, len(found.cameras) * len(sets), f"camera {name}, image {done}")
+            footage.look_at_gray(View(name, index), gray)
     progress.step("solve")
     return footage.solve()
+
+
+def _refuse_other_sizes(folder: Path, footage: Footage, sets: Sequence[int], lenses: Mapping[str, CameraModel]) -> None:
+    """A lens in pixels holds for the size that it was measured in alone."""
+    mistakes = []
+    for name in footage.cameras:
+        first = next((gray for _, gray in footage.images(name, sets[:1]) if gray is not None), None)
+        size, wanted = first.shape[::-1] if first is not None else (), (lenses[name].width_px, lenses[name].height_px)
+        if first is not None and size != wanted:
+            turned = ", so they were turned" if size[::-1] == wanted else ""
+            mistakes.append(
+                f"camera {name} has images of {size[0]}x{size[1]}; its lens was measured at "
+                f"{wanted[0]}x{wanted[1]}{turned}"
+            )
+    if mistakes:
+        raise SessionFolderError(folder, "; ".join(mistakes) + ".")
 
 
 def check_session(
@@ -160,19 +176,58 @@ def check_session(
 ) -> CheckResult:
     """Says which cameras have moved since the extrinsics were made, by a session that shows the board again."""
     then = load_extrinsics(extrinsics_path)
-    result = calibrate_sessions([path], target, imager=imager, progress=progress)
-    movements = find_movements(then, result.extrinsics) if result.extrinsics else ()
-    return CheckResult(movements, result.report)
+    footage = BoardFootage(target, lenses=then.lenses)
+    progress = progress or NoProgress()
+    _look_at_sessions([path], imager, footage, progress)
+    progress.step("compare")
+    result = footage.solve()
+    movements: tuple[Movement, ...] = ()
+    if result.solved is not None:
+        movements = find_movements(then, result.solved, target.corners_board, footage.T_cam_device)
+    checked = {movement.serial for movement in movements}
+    unchecked = (serial for serial in {**then.T_world_device, **footage.cameras} if serial not in checked)
+    return CheckResult(movements, (*(_not_checked(s, then, footage) for s in unchecked), *result.report.findings))
+
+
+def _not_checked(serial: str, then: RigExtrinsics, footage: BoardFootage) -> Finding:
+    if serial not in then.T_world_device:
+        reason, remedy = "the extrinsics do not have it", "calibrate again, with it"
+    elif serial not in footage.cameras:
+        reason, remedy = "the session does not have it", "film all devices that the extrinsics have"
+    else:
+        reason = "it shared too few views of the board with the others"
+        remedy = "show the board to it and to a neighbour at the same time"
+    return Finding(
+        "calibrate.not_checked", Severity.ERROR, f"device {serial}", f"whether it moved is unknown: {reason}", remedy
+    )
+
+
+def make_place(path: Path) -> None:
+    """Makes the folder of a file and tries to write there: better said before filming than after.
+
+    Raises:
+        OSError: nothing can be written there; it names ``path``.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_calibration(result: CalibrationResult, path: Path) -> tuple[Path, ...]:
     """Writes the extrinsics to ``path``, the report as HTML and JSON beside it; returns what was written.
 
-    Lenses that were refined are written too: the poses are right only together with them.
+    A rejected calibration replaces no other: where ``path`` exists, it is written beside it as ``...-rejected``. Lenses
+    that were refined are in the extrinsics, and beside them once more as ``--intrinsics`` reads them.
     """
+    if result.report.verdict is CalibrationVerdict.REJECTED and path.exists():
+        path = path.with_name(f"{path.stem}-rejected{path.suffix}")
     stem = path.with_suffix("")
     page, report = stem.with_name(stem.name + "-report.html"), stem.with_name(stem.name + "-report.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
     written = [report, page]
     write_atomically(report, json.dumps(result.report.to_json(), indent=2) + "\n")
     write_atomically(page, report_html(result.report, result.solved))
@@ -192,13 +247,21 @@ def look_together(look: Callable[[str, Capture], object], captures: Mapping[str,
         list(pool.map(look, captures.keys(), captures.values()))
 
 
+def _look_at_sessions(paths: Sequence[Path], imager: Imager, footage: BoardFootage, progress: Progress) -> None:
+    for number, path in enumerate(paths):
+        progress.step(f"look for the board in {path}")
+        first = number * _SETS_A_SESSION
+        footage.films[str(path)] = range(first, first + _SETS_A_SESSION)
+        _look(path, imager, footage, first, progress)
+
+
 def _look(path: Path, imager: Imager, footage: BoardFootage, first: int, progress: Progress) -> None:
     with RecordedSession(path) as session:
         for serial, reader in session.readers.items():
             _add_device(serial, reader, imager, footage)
         total = max((len(reader.has_image()) for reader in session.readers.values()), default=0)
         for capture_set in _every(session, max(1, -(-total // _MOST_SETS))):
-            progress.advance(capture_set.index, total, "sets")
+            progress.advance(capture_set.index, total, f"set {capture_set.index}")
             number = first + capture_set.index
 
             def look(serial: str, capture: Capture, number: int = number) -> None:

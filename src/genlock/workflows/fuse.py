@@ -60,6 +60,8 @@ class FuseResult:
     clouds: Sequence[Path] = field(default=())
     points: int = 0
     """In all clouds together."""
+    has_refined_lens: Mapping[str, bool] = field(default_factory=dict)
+    """By serial of every device: whether a lens of it came with the extrinsics, or all are the factory's."""
 
     def to_json(self) -> dict[str, object]:
         """The object that ``--json`` prints."""
@@ -76,6 +78,7 @@ class FuseResult:
             },
             "clouds": [str(path) for path in self.clouds],
             "points": self.points,
+            "lenses": {serial: "refined" if own else "factory" for serial, own in self.has_refined_lens.items()},
             "findings": [],
         }  # fmt: skip
 
@@ -132,7 +135,8 @@ def fuse_session(
                 path.write_bytes(ply_bytes(made))
                 clouds.append(path)
                 points += len(made.points_world)
-    return FuseResult(folder, filled, clouds, points)
+    has_refined_lens = {serial: serial in extrinsics.lenses for serial in views}
+    return FuseResult(folder, filled, clouds, points, has_refined_lens)
 
 
 def views_of_session(
@@ -153,7 +157,10 @@ def views_of_session(
                 reader.path, "carries no factory calibration; without it nothing is known of its lenses."
             )
         calibration = DeviceCalibration.from_json(reader.calibration)
-        views[serial] = DeviceView.of(serial, calibration, (config.depth_mode, config.color_resolution), extrinsics)
+        try:
+            views[serial] = DeviceView.of(serial, calibration, (config.depth_mode, config.color_resolution), extrinsics)
+        except ValueError as error:
+            raise ExtrinsicsFileError(extrinsics_path, f"does not fit device {serial}: {error}.") from error
     return views
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genlock.calibrate import Detection, Observations, View, gather
 from genlock.geometry import CameraModel
 from genlock.geometry.jacobian import rotation_from_vector
-from genlock.targets import parse_target
+from genlock.targets import Target, parse_target
 
 TARGET = parse_target("charuco:9x6:80mm:60mm:DICT_5X5_250")
 
@@ -53,11 +53,13 @@ def placed(kind: str, count: int) -> NDArray[np.float64]:
     return np.stack([0.7 * (np.arange(count) // 2 - (count - 1) / 4), sides, np.full(count, 1.25)], axis=1)
 
 
-def make_rig(kind: str, count: int, sets: int, *, noise_px: float = 0.15, seed: int = 0) -> VirtualRig:
+def make_rig(
+    kind: str, count: int, sets: int, *, noise_px: float = 0.15, seed: int = 0, target: Target = TARGET
+) -> VirtualRig:
     rng = np.random.default_rng(seed)
     t_world_cam = placed(kind, count) + rng.normal(0, 0.05, (count, 3))
     R_world_cam = np.stack([looking_at(t, np.array([0.0, 0.0, 0.9])) for t in t_world_cam])
-    board = TARGET.corners_board - TARGET.corners_board.mean(axis=0)
+    board = target.corners_board - target.corners_board.mean(axis=0)
     found = {}
     for number in range(sets):
         facing = rng.integers(count)

@@ -1,6 +1,7 @@
 """Files in and out: OpenCV and this room's own readers read what it writes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,8 @@ pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'genlock
 
 import cv2
 
-from genlock.calibrate import EXPORTS, PlacedCamera, export_cameras, load_intrinsics, read_footage
-from genlock.errors import IntrinsicsFileError, SessionFolderError
-from genlock.geometry import Pose, rotation_from_vector
+from genlock.calibrate import EXPORTS, PlacedCamera, export_cameras, load_intrinsics
+from genlock.geometry import LensModel, Pose, rotation_from_vector
 from unit.calibrate.rigs import LENS
 
 CAMERAS = [
@@ -85,37 +85,24 @@ def test_an_unknown_format_lists_those_there_are():
         export_cameras(CAMERAS, "obj")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("a.toml", "x = ", "no TOML"),
-        ("a.toml", "x = 1", "no table"),
-        ("a.toml", "[cam_0]\nmatrix = [[1]]\ndistortions = []\nsize = [1, 1]", "3 x 3"),
-        ("a.toml", "[cam_0]\nmatrix = [[1,0,0],[0,1,0],[0,0,1]]\nsize = [1, 1]", "distortions"),
-        ("a.yaml", "%YAML:1.0\n---\nimage_width: 3\n", "needs camera_matrix"),
-        ("a.txt", "", "should be"),
-    ],
-)
-def test_intrinsics_that_are_none_say_why(tmp_path: Path, name: str, content: str, says: str):
-    (tmp_path / name).write_text(content)
-    with pytest.raises(IntrinsicsFileError, match=says):
-        load_intrinsics(tmp_path / name)
+@pytest.mark.parametrize("kind", list(EXPORTS))
+def test_a_lens_that_no_other_tool_computes_is_refused(kind: str):
+    older = replace(LENS, lens_model=LensModel.RATIONAL_6KT)
+    with pytest.raises(ValueError, match="older units"):
+        export_cameras([replace(CAMERAS[0], model=older)], kind)
+    with pytest.raises(ValueError, match="centre of distortion"):
+        export_cameras([replace(CAMERAS[0], model=replace(LENS, codx=0.01))], kind)
 
 
-def test_pictures_of_one_name_belong_together(tmp_path: Path):
-    for camera in ("cam_0", "cam_1"):
-        (tmp_path / camera).mkdir()
-        for stem in ("a", "b"):
-            cv2.imwrite(str(tmp_path / camera / f"{stem}.png"), np.full((4, 6), ord(stem), np.uint8))
-    (tmp_path / "cam_1" / "a.png").unlink()
-    found = [(name, index, int(gray[0, 0])) for name, index, gray in read_footage(tmp_path, ["0", "1"])]
-    assert found == [("0", 0, ord("a")), ("0", 1, ord("b")), ("1", 1, ord("b"))]
+def test_names_that_other_files_cannot_bear_are_made_bearable(tmp_path: Path):
+    cameras = [replace(CAMERAS[0], name="left cam"), replace(CAMERAS[1], name='top "2"')]
+    assert set(export_cameras(cameras, "opencv")) == {"left_cam.yaml", "top_2_.yaml"}
+    assert "left_cam.png\n" in export_cameras(cameras, "colmap")["images.txt"]
+    assert "--child-frame-id left_cam_optical_frame &" in export_cameras(cameras, "ros")["static_transforms.sh"]
+    (tmp_path / "a.toml").write_text(export_cameras(cameras, "toml")["camera_array.toml"])
+    assert list(load_intrinsics(tmp_path / "a.toml")) == ["left cam", 'top "2"']
 
 
-def test_a_folder_without_images_or_of_unknown_cameras_is_refused(tmp_path: Path):
-    with pytest.raises(SessionFolderError, match="neither videos"):
-        list(read_footage(tmp_path, ["0"]))
-    (tmp_path / "left").mkdir()
-    cv2.imwrite(str(tmp_path / "left" / "a.png"), np.zeros((4, 6), np.uint8))
-    with pytest.raises(IntrinsicsFileError, match="no camera"):
-        list(read_footage(tmp_path, ["0", "1"]))
+def test_names_that_become_the_same_are_refused():
+    with pytest.raises(ValueError, match="more different names"):
+        export_cameras([replace(CAMERAS[0], name="a b"), replace(CAMERAS[1], name="a_b")], "colmap")

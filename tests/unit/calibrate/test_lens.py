@@ -35,7 +35,7 @@ def test_true_lenses_are_kept():
     assert solved.lens_trial is not None
     assert not solved.lens_trial.is_gain
     assert solved.solution.lens_steps is None
-    report = make_report(TARGET, solved, None, dict.fromkeys("012", 9))
+    report = make_report(TARGET, solved, None, dict.fromkeys("012", range(9)))
     assert [f.code for f in report.findings] == ["calibrate.lenses_kept"]
 
 
@@ -50,7 +50,7 @@ def test_a_wrong_lens_is_found_and_helps_sets_that_were_held_out():
     assert solved.lens_trial.refined_px < 0.15 * np.sqrt(2) * 1.1
     for lens in lenses_of(observations, solved.solution):
         assert lens.fx_px / lens.fy_px == pytest.approx(LENS.fx_px / LENS.fy_px, rel=0.002)
-    report = make_report(TARGET, solved, None, dict.fromkeys("012", 9))
+    report = make_report(TARGET, solved, None, dict.fromkeys("012", range(9)))
     assert "calibrate.lenses_refined" in [f.code for f in report.findings]
     assert report.verdict is CalibrationVerdict.ACCEPTED
 

@@ -1,6 +1,7 @@
 """The extrinsics file, and derivatives that the calibration rests on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 from genlock.errors import ExtrinsicsFileError
 from genlock.geometry import (
+    FACTORY_LENSES,
     CameraModel,
+    DeviceLenses,
     Pose,
     PoseSigma,
     RigExtrinsics,
@@ -56,6 +59,32 @@ def test_between_takes_points_of_one_device_to_another():
         extrinsics.T_world_device["1"].apply(extrinsics.between("1", "2").apply(point)),
         extrinsics.T_world_device["2"].apply(point),
     )
+
+
+def test_lenses_are_written_with_the_poses_that_were_solved_with_them(tmp_path: Path):
+    extrinsics = replace(make_extrinsics(), lenses={"2": DeviceLenses(color=LENS)})
+    content = extrinsics.to_json()
+    assert content["format_version"] == 2
+    (tmp_path / "e.json").write_text(json.dumps(content))
+    again = load_extrinsics(tmp_path / "e.json")
+    assert again.lenses == {"2": DeviceLenses(color=LENS)}
+    assert again.lenses_of("1") == FACTORY_LENSES
+
+
+def test_a_file_without_lenses_is_what_older_programs_read():
+    content = make_extrinsics().to_json()
+    assert content["format_version"] == 1
+    assert {key for device in content["devices"].values() for key in device} == {
+        "rotation_wxyz", "translation_m", "sigma_mm", "sigma_deg"
+    }  # fmt: skip
+
+
+def test_a_lens_that_lacks_something_is_told(tmp_path: Path):
+    content = replace(make_extrinsics(), lenses={"2": DeviceLenses(depth=LENS)}).to_json()
+    del content["devices"]["2"]["depth_lens"]["k3"]
+    (tmp_path / "e.json").write_text(json.dumps(content))
+    with pytest.raises(ExtrinsicsFileError, match=r"devices\.2\.depth_lens\.k3"):
+        load_extrinsics(tmp_path / "e.json")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ here; the whole file, where it lies beside the checkout, is checked against ever
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from genlock.geometry import LensModel
+from genlock.geometry import DeviceLenses, LensModel
 from genlock.k4a import ColorResolution, DepthMode
 from genlock.k4a.calibration import DeviceCalibration
 
@@ -233,3 +234,41 @@ def test_a_camera_that_is_off_has_no_model():
         calibration().depth_camera(DepthMode.OFF)
     with pytest.raises(ValueError, match="OFF"):
         calibration().color_camera(ColorResolution.OFF)
+
+
+MODES = [(DepthMode.NFOV_UNBINNED, ColorResolution.RES_720P), (DepthMode.WFOV_2X2BINNED, ColorResolution.RES_3072P)]
+
+
+@pytest.mark.parametrize(("depth_mode", "resolution"), MODES)
+def test_a_lens_measured_in_one_mode_holds_in_every_other(depth_mode, resolution):
+    factory = calibration()
+    lenses = DeviceLenses(color=factory.color_camera(resolution), depth=factory.depth_camera(depth_mode))
+    again = factory.with_lenses(lenses)
+    for given, wanted in [
+        *((again.color_camera(r), factory.color_camera(r)) for r in ColorResolution if r is not ColorResolution.OFF),
+        *((again.depth_camera(m), factory.depth_camera(m)) for m in DepthMode if m is not DepthMode.OFF),
+    ]:
+        assert (given.width_px, given.height_px, given.k1, given.p2) == (
+            wanted.width_px, wanted.height_px, wanted.k1, wanted.p2
+        )  # fmt: skip
+        for name in ("cx_px", "cy_px", "fx_px", "fy_px"):
+            assert getattr(given, name) == pytest.approx(getattr(wanted, name), abs=1e-9)
+
+
+def test_a_lens_that_was_moved_moves_alike_in_every_mode():
+    factory = calibration()
+    seen = factory.color_camera(ColorResolution.RES_720P)
+    moved = factory.with_lenses(
+        DeviceLenses(color=replace(seen, cx_px=seen.cx_px + 3, fy_px=seen.fy_px * 1.01, k1=0.4))
+    )
+    before, after = (c.color_camera(ColorResolution.RES_1536P) for c in (factory, moved))
+    assert after.cx_px - before.cx_px == pytest.approx(3 * 2048 / 1280)
+    assert after.fy_px / before.fy_px == pytest.approx(1.01)
+    assert after.k1 == 0.4
+    assert moved.depth == factory.depth
+
+
+def test_a_lens_of_a_size_that_no_mode_has_is_refused():
+    camera = replace(calibration().color_camera(ColorResolution.RES_720P), width_px=640, height_px=480)
+    with pytest.raises(ValueError, match="640x480"):
+        calibration().with_lenses(DeviceLenses(color=camera))

@@ -81,6 +81,20 @@ def test_a_picture_of_any_width_shows_the_whole_target():
     assert (picture[-3:, :3] == 0).all()
 
 
+def test_edges_between_pixels_are_where_they_belong():
+    """A pixel is as gray as it is covered: along a row of black borders sums are lengths, moments are places."""
+    target = parse_target("grid:4x3:150mm:119mm:DICT_4X4_50")
+    blackness = 1 - draw_target(target, 31)[1] / 255
+    pixel_m = target.size_m[0] / len(blackness)
+    at_m = (np.arange(len(blackness)) + 0.5) * pixel_m
+    for marker in range(target.columns):
+        middle_m = marker * target.square_m + target.marker_m / 2
+        around = blackness * (np.abs(at_m - middle_m) < target.square_m / 2)
+        # Gray is rounded to 1 / 255: two edges are off by a hundredth of a pixel at most.
+        assert around.sum() * pixel_m == pytest.approx(target.marker_m, abs=0.01 * pixel_m)
+        assert (around @ at_m) / around.sum() == pytest.approx(middle_m, abs=0.01 * pixel_m)
+
+
 def test_more_markers_than_there_are_cannot_be_drawn():
     with pytest.raises(UnknownDictionaryError, match="has 50 markers; 100 are wanted"):
         draw_target(parse_target("grid:10x10:60mm:45mm:DICT_4X4_50"), 20)
