@@ -1,9 +1,13 @@
-"""What concerns the whole suite: its options, and that it leaves nothing behind in the checkout."""
+"""What concerns the whole suite: its options, and that it leaves nothing behind in the checkout or the user's cache."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from genlock.cache import CACHE_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,3 +29,16 @@ def nothing_is_left_in_the_checkout() -> Iterator[None]:
     yield
     left = sorted(path.name for path in set(ROOT.iterdir()) - before if not path.name.startswith("."))
     assert not left, f"some test left these in {ROOT}: {', '.join(left)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_cache_of_their_own() -> Iterator[None]:
+    """Tests neither see nor fill the user's cache; the programs that they start have this one too."""
+    before = os.environ.get(CACHE_VARIABLE)
+    with tempfile.TemporaryDirectory(prefix="genlock-cache-") as folder:
+        os.environ[CACHE_VARIABLE] = folder
+        yield
+        if before is None:
+            del os.environ[CACHE_VARIABLE]
+        else:
+            os.environ[CACHE_VARIABLE] = before

@@ -26,6 +26,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from genlock.cache import CACHE_VARIABLE, cache_folder
 from genlock.errors import BackendUnavailableError
 
 __all__ = ["DEVICE_LIBRARY", "PRODUCER_LIBRARY", "STANDARD_NAME", "build_library", "find_compiler", "require_linux"]
@@ -90,11 +91,11 @@ def build_library(real: Path, *, cache: Path | None = None, flags: Sequence[str]
             f"{real} is the virtual libk4a itself: this runs inside genlock virtual already. Run it outside, or let "
             "GENLOCK_K4A_LIBRARY name Microsoft's library"
         )
-    root = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genlock" / "virtual"
+    root = cache or cache_folder("virtual")
     if set(" :;") & set(str(root)):
         raise BackendUnavailableError(
             f"the loader takes no library from {root}, whose name has a space, a colon or a semicolon: let "
-            "XDG_CACHE_HOME name another folder"
+            f"{CACHE_VARIABLE} name another folder"
         )
     folder = root / _key(real, flags)
     if not folder.is_dir():

@@ -62,7 +62,7 @@ def test_a_compiler_that_fails_is_quoted(real, tmp_path):
 
 
 def test_a_folder_that_the_loader_cannot_name_is_refused(real, tmp_path):
-    with pytest.raises(BackendUnavailableError, match="XDG_CACHE_HOME"):
+    with pytest.raises(BackendUnavailableError, match="GENLOCK_CACHE_DIR"):
         build_library(real, cache=tmp_path / "my cache")
 
 

@@ -12,6 +12,7 @@ from genlock.devices.sim.controls import ColorSettings
 from genlock.devices.sim.moving import paint_person
 from genlock.devices.sim.plate import paint_plate
 from genlock.devices.sim.scene import LAMP_BITS, Scene, lamp_code
+from genlock.devices.sim.shelf import Shelf
 from genlock.devices.sim.still import CODE_RANGE
 from genlock.devices.sim.views import color_view
 from genlock.geometry import CameraModel, Pose
@@ -40,11 +41,18 @@ class _Toned:
 
 
 class ColorEye:
-    """One color camera at one resolution in one place. Several threads may ask at once."""
+    """One color camera at one resolution in one place. Several threads may ask at once.
 
-    def __init__(self, camera: CameraModel, T_stage_color: Pose, scene: Scene) -> None:
+    Args:
+        camera: its lens at this resolution.
+        T_stage_color: where it stands.
+        scene: what it sees.
+        shelf: where to look first for what does not move, and to leave it.
+    """
+
+    def __init__(self, camera: CameraModel, T_stage_color: Pose, scene: Scene, shelf: Shelf | None = None) -> None:
         self._scene = scene
-        self._view = color_view(camera, T_stage_color, scene)
+        self._view = color_view(camera, T_stage_color, scene, shelf)
         self._toned: _Toned | None = None
         self._lock = threading.Lock()
 

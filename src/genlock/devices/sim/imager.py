@@ -1,7 +1,8 @@
 """From exposures to images: one device's two cameras looking at the scene through their own lenses.
 
 What stands still is traced when a mode is first used, by ``prepare`` or by the first image; after that an image costs
-what moves in it, its noise and its JPEG. In a looped scenario it costs nothing once the loop has been round.
+what moves in it, its noise and its JPEG. In a looped scenario it costs nothing once the loop has been round, and color
+costs nothing in the next process either: it lies on a shelf in the user's cache.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,12 @@ from genlock.devices.sim.depth_eye import DepthEye, ForeignLight
 from genlock.devices.sim.loop import ImageLoop, kept_format, shown_settings
 from genlock.devices.sim.scene import Scene
 from genlock.devices.sim.sensor import NOISE_TABLE_SIZE
+from genlock.devices.sim.shelf import Shelf, shelf_key, user_shelf
 from genlock.devices.sim.shutter import Sample
 from genlock.devices.sim.traits import DeviceTraits
+from genlock.devices.sim.views import view_of
 from genlock.devices.sim.walker import LOOP_SEC
-from genlock.geometry import Pose
+from genlock.geometry import CameraModel, Pose
 from genlock.k4a import COLOR_GEOMETRY, DEPTH_GEOMETRY, ColorResolution, DepthMode, DeviceConfig, ImageFormat
 from genlock.k4a.calibration import DeviceCalibration
 from genlock.pixels import bgra_from_jpeg, encode_color
@@ -37,6 +41,7 @@ from genlock.pixels import bgra_from_jpeg, encode_color
 __all__ = ["new_imager"]
 
 Pixels = NDArray[Any]  # Any: bytes or 16-bit numbers
+Look = tuple[object, ...]
 
 _LOOP_STEPS = 123
 """Moments of a looped scene, 33.3 ms apart."""
@@ -118,9 +123,10 @@ class _SceneImager:
         self._color_eyes: dict[tuple[ColorResolution, float], ColorEye] = {}
         self._depth_eyes: dict[tuple[DepthMode, float], DepthEye] = {}
         self._loop = ImageLoop()
+        self._shelf = user_shelf() if self._is_looped else Shelf(None)
         self._cap = _CappedImager()
-        self._lock = threading.Lock()
-        """Guards eyes and noise, which are made when first asked for."""
+        # Eyes and noise are made when first asked for; color and depth may be at the same time.
+        self._color_lock, self._depth_lock = threading.Lock(), threading.Lock()
 
     @property
     def is_instant(self) -> bool:
@@ -129,18 +135,22 @@ class _SceneImager:
 
     def prepare(self, config: DeviceConfig, settings: ColorSettings, pool: Executor) -> None:
         """Does whatever would make the first image slower than the next; all of a loop where there is one."""
+        first: list[Callable[[], object]] = []
         if config.has_color:
-            self._color_eye(config.color_resolution, 0.0)
+            first.append(lambda: self._color_eye(config.color_resolution, 0.0))
         if config.has_depth_camera:
-            self._depth_eye(config.depth_mode, 0.0)
-        if self._is_looped:
-            sensors = [Sensor.COLOR] * config.has_color + [Sensor.DEPTH] * config.has_depth_camera
-            samples = [
-                Sample(sensor, 0, self._birth_nsec + round((step + 0.5) / _LOOP_STEPS * LOOP_SEC * 1e9), 0, 0, settings)
-                for sensor in sensors
-                for step in range(_LOOP_STEPS)
-            ]
-            list(pool.map(lambda sample: self.images(config, sample), samples))
+            first.append(lambda: self._depth_eye(config.depth_mode, 0.0))
+        # While one thread makes the color camera's eye, the others are at the depth images.
+        depth = self._lap(Sensor.DEPTH, settings) if self._is_looped and config.has_depth_camera else []
+        color = self._lap(Sensor.COLOR, settings) if self._is_looped and config.has_color else []
+        key = self._lap_key(config, color[0]) if color else None
+        lap = self._shelf.load(key) if key else None
+        if color and lap:
+            self._loop.put_lap(self._kept_as(config, color[0])[0], lap)
+        images = [partial(self.images, config, sample) for sample in (*depth, *color)]
+        list(pool.map(lambda task: task(), [*first, *images]))
+        if key and not lap:
+            self._shelf.store(key, self._loop.lap(self._kept_as(config, color[0])[0]))
 
     def images(self, config: DeviceConfig, sample: Sample) -> tuple[Image, ...]:
         """A color image; or depth and IR, in passive mode IR alone: what was there at the sample's true moment."""
@@ -150,22 +160,37 @@ class _SceneImager:
         if not self._is_looped:
             return _wrap(config, sample, self._pixels(config, sample, scene_sec, sample.number))
         step = int(scene_sec / LOOP_SEC * _LOOP_STEPS) % _LOOP_STEPS
-        kept_config, kept_sample = config, sample
-        if sample.sensor is Sensor.COLOR:
-            kept_config = replace(config, color_format=kept_format(config.color_format))
-            kept_sample = replace(sample, settings=shown_settings(sample.settings, config))
-            modes: tuple[str, ...] = (config.color_resolution, kept_config.color_format)
-            looks: tuple[object, ...] = (kept_sample.settings, sample.light_ratio)
-        else:
-            modes, looks = (config.depth_mode,), sample.collisions
+        look, kept_config, kept_sample = self._kept_as(config, sample)
         pixels = self._loop.pixels(
-            (sample.turned_deg, *modes, *looks),
-            step,
-            lambda: self._pixels(kept_config, kept_sample, (step + 0.5) / _LOOP_STEPS * LOOP_SEC, step),
+            look, step, lambda: self._pixels(kept_config, kept_sample, (step + 0.5) / _LOOP_STEPS * LOOP_SEC, step)
         )
         if kept_config.color_format is not config.color_format and sample.sensor is Sensor.COLOR:
             pixels = (bgra_from_jpeg(pixels[0]),)
         return _wrap(config, sample, pixels)
+
+    def _lap(self, sensor: Sensor, settings: ColorSettings) -> list[Sample]:
+        """An exposure for each step of the loop."""
+        return [
+            Sample(sensor, 0, self._birth_nsec + round((step + 0.5) / _LOOP_STEPS * LOOP_SEC * 1e9), 0, 0, settings)
+            for step in range(_LOOP_STEPS)
+        ]
+
+    def _kept_as(self, config: DeviceConfig, sample: Sample) -> tuple[Look, DeviceConfig, Sample]:
+        """How a looped image of this exposure looks, and as what it is kept."""
+        if sample.sensor is not Sensor.COLOR:
+            return (sample.turned_deg, config.depth_mode, *sample.collisions), config, sample
+        kept_config = replace(config, color_format=kept_format(config.color_format))
+        kept_sample = replace(sample, settings=shown_settings(sample.settings, config))
+        looks = (config.color_resolution, kept_config.color_format, kept_sample.settings, sample.light_ratio)
+        return (sample.turned_deg, *looks), kept_config, kept_sample
+
+    def _lap_key(self, config: DeviceConfig, sample: Sample) -> str | None:
+        """Under what a lap of JPEGs lies on the shelf; ``None`` for formats that weigh too much for it."""
+        look, kept_config, _ = self._kept_as(config, sample)
+        if kept_config.color_format is not ImageFormat.MJPG:
+            return None
+        view = view_of(*self._color_place(config.color_resolution, sample.turned_deg), self._scene)
+        return shelf_key("lap", *view, *look)
 
     def _pixels(self, config: DeviceConfig, sample: Sample, scene_sec: float, noise_number: int) -> tuple[Pixels, ...]:
         """The encoded color image; or depth and IR."""
@@ -189,16 +214,20 @@ class _SceneImager:
         return self._poses[self._serial] @ turn
 
     def _color_eye(self, resolution: ColorResolution, turned_deg: float) -> ColorEye:
-        with self._lock:
+        with self._color_lock:
             key = (resolution, turned_deg)
             if key not in self._color_eyes:
-                T_stage_color = self._T_stage_depth(turned_deg) @ self._calibration.T_color_depth.inverse()
-                camera = self._calibration.color_camera(resolution)
-                self._color_eyes[key] = ColorEye(camera, T_stage_color, self._scene)
+                camera, T_stage_color = self._color_place(resolution, turned_deg)
+                self._color_eyes[key] = ColorEye(camera, T_stage_color, self._scene, self._shelf)
             return self._color_eyes[key]
 
+    def _color_place(self, resolution: ColorResolution, turned_deg: float) -> tuple[CameraModel, Pose]:
+        """The color camera's lens, and ``T_stage_color``."""
+        T_stage_color = self._T_stage_depth(turned_deg) @ self._calibration.T_color_depth.inverse()
+        return self._calibration.color_camera(resolution), T_stage_color
+
     def _depth_eye(self, mode: DepthMode, turned_deg: float) -> DepthEye:
-        with self._lock:
+        with self._depth_lock:
             if self._noise is None:
                 numbers = np.arange(NOISE_TABLE_SIZE, dtype=np.int64)
                 self._noise = normals(self._noise_key, numbers).astype(np.float32)

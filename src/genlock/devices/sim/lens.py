@@ -49,7 +49,7 @@ def tile_cones(rays: Rays) -> Cones:
     return cones
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _invert_lens(lens: NDArray[np.float64], tx: float, ty: float, x: float, y: float) -> tuple[float, float, bool]:
     """The point on the plane Z = 1 that the lens takes to (tx, ty), from a guess; and whether there is one."""
     k1, k2, k3, k4, k5, k6, p1, p2 = lens[4], lens[5], lens[6], lens[7], lens[8], lens[9], lens[10], lens[11]
@@ -75,7 +75,7 @@ def _invert_lens(lens: NDArray[np.float64], tx: float, ty: float, x: float, y: f
     return x, y, False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill_rays(lens: NDArray[np.float64], rays: Rays) -> None:
     """Goes from the optical centre outwards: the neighbour's ray is nearly right, two or three Newton passes suffice.
 
@@ -89,23 +89,25 @@ def _fill_rays(lens: NDArray[np.float64], rays: Rays) -> None:
         v = middle_v + step_v if middle_v + step_v < height else height - 1 - step_v
         if v == middle_v - 1:
             row_x, row_y = 0.0, 0.0
-        x, y = row_x, row_y
+        x, y, step_x, step_y = row_x, row_y, 0.0, 0.0
         for step_u in range(width):
             u = middle_u + step_u if middle_u + step_u < width else width - 1 - step_u
             if u == middle_u - 1:
-                x, y = row_x, row_y
+                x, y, step_x, step_y = row_x, row_y, 0.0, 0.0
             tx, ty = (u - lens[0]) / lens[2] - lens[12], (v - lens[1]) / lens[3] - lens[13]
-            x, y, is_valid = _invert_lens(lens, tx, ty, x, y)
+            last_x, last_y = x, y
+            x, y, is_valid = _invert_lens(lens, tx, ty, x + step_x, y + step_y)
             if is_valid:
+                step_x, step_y = x - last_x, y - last_y
                 rays[0, v, u], rays[1, v, u] = x + lens[12], y + lens[13]
                 if u == middle_u:
                     row_x, row_y = x, y
             else:
                 rays[0, v, u], rays[1, v, u] = NO_RAY, NO_RAY
-                x, y = tx, ty
+                x, y, step_x, step_y = tx, ty, 0.0, 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill_cones(rays: Rays, cones: Cones) -> None:
     height, width = rays.shape[1], rays.shape[2]
     for row in range(cones.shape[0]):
@@ -136,7 +138,7 @@ def _fill_cones(rays: Rays, cones: Cones) -> None:
             cones[row, column, 3], cones[row, column, 4] = cosine, math.sqrt(1 - cosine * cosine)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def cone_meets_ball(cone: NDArray[np.float32], x: float, y: float, z: float, radius: float) -> bool:
     """Whether a cone from the camera's origin can meet a ball given in the camera's frame."""
     if cone[3] > 1:

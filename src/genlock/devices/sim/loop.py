@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -47,6 +48,16 @@ class ImageLoop:
                 array.setflags(write=False)
             steps[step] = kept
         return kept
+
+    def lap(self, look: Hashable) -> tuple[Pixels, ...]:
+        """What there is of this look, in the order of its steps; every step has one array."""
+        with self._lock:
+            return tuple(array for _, arrays in sorted(self._looks.get(look, {}).items()) for array in arrays)
+
+    def put_lap(self, look: Hashable, lap: Sequence[Pixels]) -> None:
+        """Takes one array for each step as already made."""
+        for step, array in enumerate(lap):
+            self.pixels(look, step, partial(tuple, [array]))
 
 
 def kept_format(color_format: ImageFormat) -> ImageFormat:

@@ -1,7 +1,8 @@
 """Compiled: traces the person, for every image anew, in those tiles of the image that can see one of her limbs.
 
 Within a row of a tile the limbs are tried one after the other over all pixels at once: that loop has no branches, so
-that the compiler makes vector instructions of it.
+that the compiler makes vector instructions of it. (Python's own rules for division and for rounding down would stop it:
+hence NumPy's error model and ``np.floor``.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from genlock.devices.sim.lens import TILE_PX, Cones, Rays, cone_meets_ball
+from genlock.devices.sim.lens import TILE_PX, Cones, Rays
 from genlock.devices.sim.shading import AMBIENT, LIGHTS
 from genlock.devices.sim.still import CODE_RANGE
 
@@ -24,18 +25,24 @@ Matrix = NDArray[np.float64]
 # Columns of a limb in the camera's frame: start, axis, radius, and what is the same for every ray.
 _START, _AXIS, _RADIUS, _AXIS2, _START_AXIS, _RIM, _START_RIM, _END_RIM, _LIMB_COLUMNS = 0, 3, 6, 7, 8, 9, 10, 11, 12
 
+# Columns of a cone, after its axis; in how many pieces a limb is looked for at most.
+_COSINE, _SINE, _LIMB, _CONE_COLUMNS = 3, 4, 5, 6
+_MAX_PIECES, _HAIR_M = 8, 1e-5
+_EVERYWHERE = -4.0
+"""Instead of a cone's cosine: it meets every tile."""
+
 # 32-bit constants: a 64-bit one would pull a whole loop to half its speed.
 _ZERO, _QUARTER, _HALF, _THREE_QUARTERS, _ONE, _TINY = (np.float32(n) for n in (0, 0.25, 0.5, 0.75, 1, 1e-9))
 _AMBIENT, _STRIPES_PER_M, _FLOOR_SKIN_M = np.float32(AMBIENT), np.float32(16), np.float32(0.01)
 _LAMPS = tuple(tuple(np.float32(n) for n in lamp) for lamp in LIGHTS)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _to_camera(R: Matrix, o: Matrix, x: float, y: float, z: float, axis: int) -> float:
     return float(R[0, axis] * (x - o[0]) + R[1, axis] * (y - o[1]) + R[2, axis] * (z - o[2]))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _limbs_in_camera(capsules: Table, R: Matrix, o: Matrix, limbs: Table) -> None:
     for i in range(capsules.shape[0]):
         a, c = np.empty(3), np.empty(3)
@@ -53,19 +60,77 @@ def _limbs_in_camera(capsules: Table, R: Matrix, o: Matrix, limbs: Table) -> Non
         limbs[i, _END_RIM] = c[0] ** 2 + c[1] ** 2 + c[2] ** 2 - r2
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _limbs_in_tile(cone: Table, limbs: Table, seen: NDArray[np.int64]) -> int:
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cone_around(x: float, y: float, z: float, radius: float, cone: Table) -> None:
+    """The cone from the camera that just holds a ball in the camera's frame: axis, cosine, sine of its half angle."""
+    r = max(math.sqrt(x * x + y * y + z * z), 1e-9)
+    sine = min(radius / r, 1.0)
+    cone[0], cone[1], cone[2] = x / r, y / r, z / r
+    cone[_COSINE] = math.sqrt(1 - sine * sine) if sine < 1 else _EVERYWHERE
+    cone[_SINE] = sine
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cones_around(limbs: Table) -> Table:
+    """Cones that hold all of the person (the first), and each a piece of a limb, limb after limb.
+
+    A limb is long and thin: one ball around it would be seen by several times the tiles that see the limb.
+    """
+    cones = np.empty((1 + limbs.shape[0] * _MAX_PIECES, _CONE_COLUMNS), np.float32)
+    middle, count, reach = np.zeros(3), 1, 0.0
+    for axis in range(3):
+        middle[axis] = np.mean(limbs[:, _START + axis]) + np.mean(limbs[:, _AXIS + axis]) / 2
+    for i in range(limbs.shape[0]):
+        length, radius = math.sqrt(float(limbs[i, _AXIS2])), float(limbs[i, _RADIUS])
+        # The round ends count as cylinder, which holds them.
+        pieces = min(int((length / 2 + radius) / radius) + 1, _MAX_PIECES)
+        half = (length / 2 + radius) / pieces
+        ball = math.sqrt(radius * radius + half * half) + _HAIR_M
+        for k in range(pieces):
+            along = ((2 * k + 1) * half - radius) / max(length, 1e-9)
+            x = limbs[i, 0] + along * limbs[i, 3]
+            y = limbs[i, 1] + along * limbs[i, 4]
+            z = limbs[i, 2] + along * limbs[i, 5]
+            _cone_around(x, y, z, ball, cones[count])
+            cones[count, _LIMB] = i
+            off2 = (x - middle[0]) ** 2 + (y - middle[1]) ** 2 + (z - middle[2]) ** 2
+            reach = max(reach, math.sqrt(off2) + ball)
+            count += 1
+    _cone_around(middle[0], middle[1], middle[2], reach, cones[0])
+    return cones[:count]
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cone_around_shadow(R: Matrix, o: Matrix, shadow: Table) -> Table:
+    """The cone that holds the shadow on the floor."""
+    cone = np.empty(_CONE_COLUMNS, np.float32)
+    x, y = float(shadow[0]), float(shadow[1])
+    middle = (_to_camera(R, o, x, y, 0.0, 0), _to_camera(R, o, x, y, 0.0, 1), _to_camera(R, o, x, y, 0.0, 2))
+    _cone_around(middle[0], middle[1], middle[2], float(shadow[2]), cone)
+    return cone
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _cones_meet(tile: Table, cone: Table) -> bool:
+    """Whether two cones from the camera overlap: their axes lie within the sum of both half angles."""
+    cosine = tile[0] * cone[0] + tile[1] * cone[1] + tile[2] * cone[2]
+    return bool(cosine >= tile[3] * cone[_COSINE] - tile[4] * cone[_SINE])
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _limbs_in_tile(tile: Table, person: Table, seen: NDArray[np.int64]) -> int:
     """Which limbs a tile may see; how many."""
     count = 0
-    for i in range(limbs.shape[0]):
-        x, y, z = limbs[i, 0] + limbs[i, 3] * 0.5, limbs[i, 1] + limbs[i, 4] * 0.5, limbs[i, 2] + limbs[i, 5] * 0.5
-        if cone_meets_ball(cone, x, y, z, math.sqrt(limbs[i, _AXIS2]) * 0.5 + limbs[i, _RADIUS]):
-            seen[count] = i
-            count += 1
+    if _cones_meet(tile, person[0]):
+        for i in range(1, person.shape[0]):
+            limb = int(person[i, _LIMB])
+            if (count == 0 or seen[count - 1] != limb) and _cones_meet(tile, person[i]):
+                seen[count] = limb
+                count += 1
     return count
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _nearest_in_row(
     limbs: Table, seen: NDArray[np.int64], count: int,
     xs: Table, ys: Table, best: Table, which: NDArray[np.int32],
@@ -99,7 +164,7 @@ def _nearest_in_row(
             which[u] = number if is_hit else which[u]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _load_row(rays: Rays, z_m: Table, v: int, u0: int, xs: Table, ys: Table, best: Table) -> int:
     """Copies one row of a tile; pixels beyond the image, or without a ray, get a limit of 0. Returns the width."""
     width: int = min(TILE_PX, rays.shape[2] - u0)
@@ -111,7 +176,7 @@ def _load_row(rays: Rays, z_m: Table, v: int, u0: int, xs: Table, ys: Table, bes
     return width
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _normals_in_row(limbs: Table, which: NDArray[np.int32], xs: Table, ys: Table, ts: Table, normals: Table) -> None:
     """Normals (3, TILE_PX), in the camera's frame, where a row's rays meet their limbs; anything where they miss."""
     for u in range(TILE_PX):
@@ -127,7 +192,7 @@ def _normals_in_row(limbs: Table, which: NDArray[np.int32], xs: Table, ys: Table
         normals[2, u] = (pz - along * bz) * part
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _light_in_row(
     R: Table, o: Table, xs: Table, ys: Table, ts: Table, normals: Table, shadow: Table, light: Table, darker: Table
 ) -> None:
@@ -147,14 +212,14 @@ def _light_in_row(
             cosine = (nx * dx + ny * dy + nz * dz) / math.sqrt(r2)
             total += lamp[3] * max(cosine, _ZERO) / (_ONE + r2)
         # Faint stripes: cloth gives matching something to hold on to.
-        stripe = abs(pz * _STRIPES_PER_M - math.floor(pz * _STRIPES_PER_M) - _HALF)
+        stripe = abs(pz * _STRIPES_PER_M - np.floor(pz * _STRIPES_PER_M) - _HALF)
         light[u] = math.sqrt(total * (_ONE - _HALF * stripe))
         off2 = ((px - shadow[0]) ** 2 + (py - shadow[1]) ** 2) / (shadow[2] * shadow[2])
         depth = max(_ONE - off2, _ZERO)
         darker[u] = math.sqrt(_ONE - _HALF * depth * depth) if pz < _FLOOR_SKIN_M else _ONE
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def paint_person(
     rays: Rays,
     cones: Cones,
@@ -183,25 +248,27 @@ def paint_person(
     """
     limbs = np.empty((capsules.shape[0], _LIMB_COLUMNS), np.float32)
     _limbs_in_camera(capsules, R, o, limbs)
+    person = _cones_around(limbs)
     # What does not change over a limb: the square root of its color, as a code.
     paint = np.sqrt(capsules[:, 7:10] / np.float32(CODE_RANGE)) * np.float32(255)
     seen, which = np.empty(capsules.shape[0], np.int64), np.empty(TILE_PX, np.int32)
     xs, ys, ts = np.empty(TILE_PX, np.float32), np.empty(TILE_PX, np.float32), np.empty(TILE_PX, np.float32)
     normals = np.empty((3, TILE_PX), np.float32)
     light, darker = np.empty(TILE_PX, np.float32), np.empty(TILE_PX, np.float32)
-    middle = np.empty(3, np.float32)
-    for axis in range(3):
-        middle[axis] = _to_camera(R, o, shadow[0], shadow[1], 0.0, axis)
+    ground = _cone_around_shadow(R, o, shadow)
     R32, o32 = R.astype(np.float32), o.astype(np.float32)
     for row in range(cones.shape[0]):
         for column in range(cones.shape[1]):
-            count = _limbs_in_tile(cones[row, column], limbs, seen)
-            if count == 0 and not cone_meets_ball(cones[row, column], middle[0], middle[1], middle[2], shadow[2]):
+            count = _limbs_in_tile(cones[row, column], person, seen)
+            is_shaded = _cones_meet(cones[row, column], ground)
+            if count == 0 and not is_shaded:
                 continue
             u0 = column * TILE_PX
             for v in range(row * TILE_PX, min((row + 1) * TILE_PX, rays.shape[1])):
                 width = _load_row(rays, z_m, v, u0, xs, ys, ts)
                 _nearest_in_row(limbs, seen, count, xs, ys, ts, which)
+                if not is_shaded and which.max() < 0:
+                    continue
                 _normals_in_row(limbs, which, xs, ys, ts, normals)
                 _light_in_row(R32, o32, xs, ys, ts, normals, shadow, light, darker)
                 for u in range(width):
@@ -214,7 +281,7 @@ def paint_person(
                             image[v, u0 + u, channel] = tone[channel, int(codes[v, u0 + u, channel] * darker[u])]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def trace_person(
     rays: Rays, cones: Cones, R: Matrix, o: Matrix, capsules: Table, z_m: Table, reflection: Table
 ) -> None:
@@ -231,18 +298,21 @@ def trace_person(
     """
     limbs = np.empty((capsules.shape[0], _LIMB_COLUMNS), np.float32)
     _limbs_in_camera(capsules, R, o, limbs)
+    person = _cones_around(limbs)
     seen, which = np.empty(capsules.shape[0], np.int64), np.empty(TILE_PX, np.int32)
     xs, ys, ts = np.empty(TILE_PX, np.float32), np.empty(TILE_PX, np.float32), np.empty(TILE_PX, np.float32)
     normals = np.empty((3, TILE_PX), np.float32)
     for row in range(cones.shape[0]):
         for column in range(cones.shape[1]):
-            count = _limbs_in_tile(cones[row, column], limbs, seen)
+            count = _limbs_in_tile(cones[row, column], person, seen)
             if count == 0:
                 continue
             u0 = column * TILE_PX
             for v in range(row * TILE_PX, min((row + 1) * TILE_PX, rays.shape[1])):
                 width = _load_row(rays, z_m, v, u0, xs, ys, ts)
                 _nearest_in_row(limbs, seen, count, xs, ys, ts, which)
+                if which.max() < 0:
+                    continue
                 _normals_in_row(limbs, which, xs, ys, ts, normals)
                 for u in range(width):
                     if which[u] >= 0:

@@ -36,13 +36,13 @@ _ZERO, _HALF, _ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 _WIGGLE_PERIOD_M = 1.5
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def noise_sigma_mm(z_m: np.float32) -> np.float32:
     """Standard deviation of one depth value at this distance."""
     return min(np.float32(0.8) + np.float32(0.95) * z_m * z_m, _MAX_SIGMA_MM)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def measure_depth(
     z_m: NDArray[np.float32],
     reflection: NDArray[np.float32],
@@ -84,7 +84,7 @@ def measure_depth(
             right = z_m[v, min(u + 1, width - 1)]
             edge = max(abs(right - z), abs(z_m[below, u] - z)) > _EDGE_RATIO * z
             phase = z / np.float32(_WIGGLE_PERIOD_M)
-            wiggle = np.float32(4.0) * abs(phase - math.floor(phase) - _HALF) - _ONE
+            wiggle = np.float32(4.0) * abs(phase - np.floor(phase) - _HALF) - _ONE
             sigmas = min(max(noise[start + u], np.float32(-MAX_NOISE_SIGMAS)), np.float32(MAX_NOISE_SIGMAS))
             value = np.float32(1000.0) * z + errors_mm[0] + errors_mm[1] * wiggle + sigmas * noise_sigma_mm(z)
             is_seen = (z >= range_m[0]) & (z <= range_m[1]) & (signal >= _LEAST_SIGNAL) & (not edge)
@@ -99,7 +99,7 @@ _SPOILED_NOISE_MM = np.float32(9.0)
 _SPOILED_REJECTION_RATIO = np.float32(0.09)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def add_overlaps(
     rays: NDArray[np.float32],
     z_m: NDArray[np.float32],
@@ -132,7 +132,7 @@ def add_overlaps(
                 overlaps[v, u] += pulses
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def disturb_depth(
     depth: NDArray[np.uint16], overlaps: NDArray[np.float32], noise: NDArray[np.float32], key: int
 ) -> None:

@@ -17,7 +17,7 @@ LIGHTS = ((1.6, 1.2, 2.7, 2.4), (-1.8, -1.5, 2.7, 1.7))
 AMBIENT = 0.34
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def hash01(a: int, b: int, c: int) -> float:
     """A number in 0 .. 1 for three whole ones."""
     h = (a * 374761393 + b * 668265263 + c * 2147483647 + 1274126177) & 0xFFFFFFFF
@@ -26,7 +26,7 @@ def hash01(a: int, b: int, c: int) -> float:
     return h / 16777216.0
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def grain(u: float, v: float, seed: int) -> float:
     """Smooth noise over a surface, 0 .. 1, with features of one unit."""
     iu, iv = math.floor(u), math.floor(v)
@@ -37,7 +37,7 @@ def grain(u: float, v: float, seed: int) -> float:
     return top * (1 - fv) + bottom * fv
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def light_of_lamp(
     lamp: tuple[float, float, float, float], px: float, py: float, pz: float, nx: float, ny: float, nz: float
 ) -> float:

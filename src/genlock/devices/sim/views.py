@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from genlock.devices.sim.lens import Cones, Rays, ray_table, tile_cones
 from genlock.devices.sim.scene import ROOM_HALF_M, ROOM_HEIGHT_M, Scene
+from genlock.devices.sim.shelf import Shelf, shelf_key
 from genlock.devices.sim.still import trace_still_color, trace_still_depth
 from genlock.geometry import CameraModel, Pose
 from genlock.k4a import DEPTH_GEOMETRY, DepthMode
 
-__all__ = ["ColorView", "DepthView", "color_view", "depth_view"]
+__all__ = ["ColorView", "DepthView", "color_view", "depth_view", "view_of"]
 
 FloatImage = NDArray[np.float32]  # (H, W)
 Codes = NDArray[np.uint8]  # (H, W, 3)
@@ -55,17 +56,35 @@ class DepthView:
     """The laser's strength along each ray, 1 in the middle, 0 outside its field."""
 
 
-def color_view(camera: CameraModel, T_stage_color: Pose, scene: Scene) -> ColorView:
-    """Traces the still part of a color image."""
+def color_view(camera: CameraModel, T_stage_color: Pose, scene: Scene, shelf: Shelf | None = None) -> ColorView:
+    """Traces the still part of a color image, or takes it from a shelf where it lies there."""
     eye = _eye(camera, T_stage_color)
+    key = shelf_key("still", *view_of(camera, T_stage_color, scene))
+    kept = shelf.load(key) if shelf else None
+    z_m, codes, lamps = kept or _still_color(eye, scene)
+    if shelf and not kept:
+        shelf.store(key, (z_m, codes, lamps))
+    rows, columns = np.nonzero(lamps >= 0)
+    return ColorView(eye, z_m, codes, (rows, columns, lamps[rows, columns].astype(np.intp)))
+
+
+def view_of(camera: CameraModel, T_stage_cam: Pose, scene: Scene) -> tuple[object, ...]:
+    """All that a camera's images depend on but moment and settings, for a shelf's key."""
+    return (
+        camera, np.array(T_stage_cam.rotation), np.array(T_stage_cam.translation_m),
+        scene.name, scene.boxes, scene.spheres, scene.texture, scene.board_size_m, scene.board_margin_m,
+    )  # fmt: skip
+
+
+def _still_color(eye: _Eye, scene: Scene) -> tuple[FloatImage, Codes, NDArray[np.int8]]:
+    """Depth, codes, and the lamps seen (-1: none), of everything that does not move."""
     shape = eye.rays.shape[1:]
     z_m, codes, lamps = np.empty(shape, np.float32), np.zeros((*shape, 3), np.uint8), np.empty(shape, np.int8)
     trace_still_color(
         eye.rays, eye.cones, eye.rotation, eye.position_m, _ROOM_M, scene.boxes, scene.spheres, z_m, codes, lamps
     )
-    rows, columns = np.nonzero(lamps >= 0)
-    codes[rows, columns] = _LAMP_OFF
-    return ColorView(eye, z_m, codes, (rows, columns, lamps[rows, columns].astype(np.intp)))
+    codes[lamps >= 0] = _LAMP_OFF
+    return z_m, codes, lamps
 
 
 def depth_view(camera: CameraModel, mode: DepthMode, T_stage_depth: Pose, scene: Scene) -> DepthView:
@@ -73,7 +92,9 @@ def depth_view(camera: CameraModel, mode: DepthMode, T_stage_depth: Pose, scene:
     eye = _eye(camera, T_stage_depth)
     shape = eye.rays.shape[1:]
     z_m, reflection = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    trace_still_depth(eye.rays, eye.rotation, eye.position_m, _ROOM_M, scene.boxes, scene.spheres, z_m, reflection)
+    trace_still_depth(
+        eye.rays, eye.cones, eye.rotation, eye.position_m, _ROOM_M, scene.boxes, scene.spheres, z_m, reflection
+    )
     return DepthView(eye, z_m, reflection, _laser_field(eye.rays, mode))
 
 

@@ -380,21 +380,28 @@ k4a_result_t k4a_device_get_calibration(k4a_device_t handle, k4a_depth_mode_t de
 
 /* ---- jacks and color controls ----------------------------------------------------------------------------------- */
 
+/* A question about an opened device, which nobody closes meanwhile; false without a handle that is one, or a refusal. */
+static bool ask_about(k4a_device_t handle, const struct genlock_request *request, struct genlock_reply *reply)
+{
+    struct device *device = device_enter(handle);
+    if (device == NULL) {
+        return false;
+    }
+    bool is_answered = ask(device, request, reply, NULL);
+    device_leave(handle);
+    return is_answered;
+}
+
 k4a_result_t k4a_device_get_sync_jack(k4a_device_t handle, bool *sync_in, bool *sync_out)
 {
     struct genlock_request request = request_for(GENLOCK_JACKS);
     struct genlock_reply reply;
-    struct device *device = sync_in == NULL || sync_out == NULL ? NULL : device_enter(handle);
-    if (device == NULL) {
+    if (sync_in == NULL || sync_out == NULL || !ask_about(handle, &request, &reply)) {
         return K4A_FAILED;
     }
-    bool is_answered = ask(device, &request, &reply, NULL);
-    if (is_answered) {
-        *sync_in = reply.values[0] != 0;
-        *sync_out = reply.values[1] != 0;
-    }
-    device_leave(handle);
-    return is_answered ? K4A_SUCCEEDED : K4A_FAILED;
+    *sync_in = reply.values[0] != 0;
+    *sync_out = reply.values[1] != 0;
+    return K4A_SUCCEEDED;
 }
 
 k4a_result_t k4a_device_get_color_control_capabilities(k4a_device_t handle, k4a_color_control_command_t command,
@@ -405,22 +412,17 @@ k4a_result_t k4a_device_get_color_control_capabilities(k4a_device_t handle, k4a_
     struct genlock_reply reply;
     bool has_room = supports_auto != NULL && min != NULL && max != NULL && step != NULL && default_value != NULL &&
                     default_mode != NULL;
-    struct device *device = has_room ? device_enter(handle) : NULL;
-    if (device == NULL) {
+    request.arguments[0] = command;
+    if (!has_room || !ask_about(handle, &request, &reply)) {
         return K4A_FAILED;
     }
-    request.arguments[0] = command;
-    bool is_answered = ask(device, &request, &reply, NULL);
-    if (is_answered) {
-        *supports_auto = reply.values[0] != 0;
-        *min = reply.values[1];
-        *max = reply.values[2];
-        *step = reply.values[3];
-        *default_value = reply.values[4];
-        *default_mode = reply.values[5];
-    }
-    device_leave(handle);
-    return is_answered ? K4A_SUCCEEDED : K4A_FAILED;
+    *supports_auto = reply.values[0] != 0;
+    *min = reply.values[1];
+    *max = reply.values[2];
+    *step = reply.values[3];
+    *default_value = reply.values[4];
+    *default_mode = reply.values[5];
+    return K4A_SUCCEEDED;
 }
 
 k4a_result_t k4a_device_get_color_control(k4a_device_t handle, k4a_color_control_command_t command,
@@ -428,18 +430,13 @@ k4a_result_t k4a_device_get_color_control(k4a_device_t handle, k4a_color_control
 {
     struct genlock_request request = request_for(GENLOCK_CONTROL_GET);
     struct genlock_reply reply;
-    struct device *device = mode == NULL || value == NULL ? NULL : device_enter(handle);
-    if (device == NULL) {
+    request.arguments[0] = command;
+    if (mode == NULL || value == NULL || !ask_about(handle, &request, &reply)) {
         return K4A_FAILED;
     }
-    request.arguments[0] = command;
-    bool is_answered = ask(device, &request, &reply, NULL);
-    if (is_answered) {
-        *mode = reply.values[0];
-        *value = reply.values[1];
-    }
-    device_leave(handle);
-    return is_answered ? K4A_SUCCEEDED : K4A_FAILED;
+    *mode = reply.values[0];
+    *value = reply.values[1];
+    return K4A_SUCCEEDED;
 }
 
 k4a_result_t k4a_device_set_color_control(k4a_device_t handle, k4a_color_control_command_t command,
@@ -447,14 +444,8 @@ k4a_result_t k4a_device_set_color_control(k4a_device_t handle, k4a_color_control
 {
     struct genlock_request request = request_for(GENLOCK_CONTROL_SET);
     struct genlock_reply reply;
-    struct device *device = device_enter(handle);
-    if (device == NULL) {
-        return K4A_FAILED;
-    }
     request.arguments[0] = command;
     request.arguments[1] = mode;
     request.arguments[2] = value;
-    bool is_set = ask(device, &request, &reply, NULL);
-    device_leave(handle);
-    return is_set ? K4A_SUCCEEDED : K4A_FAILED;
+    return ask_about(handle, &request, &reply) ? K4A_SUCCEEDED : K4A_FAILED;
 }
