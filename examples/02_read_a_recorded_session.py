@@ -10,6 +10,8 @@ if len(sys.argv) != 2:
 with RecordedSession(Path(sys.argv[1])) as session:
     for capture_set in session:
         for serial, capture in capture_set.captures.items():
+            if capture.color is None or capture.depth is None:
+                continue  # lost on its way, or switched off
             depth_mm = capture.depth.pixels  # (576, 640) uint16, 0 = no reading
             rgb = to_rgb(capture.color)  # (1080, 1920, 3) uint8
             print(capture_set.reference_usec, serial, capture.color.device_timestamp_usec, depth_mm.max(), rgb.shape)

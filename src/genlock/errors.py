@@ -194,3 +194,5 @@ class RigError(GenlockError):
         lines = [f"  {serial}: {getattr(e, 'reason', e)}" for serial, e in errors.items()]
         super().__init__("\n".join([message, *lines]))
         self.errors = dict(errors)
+        self.findings: tuple[Finding, ...] = ()
+        """What else a run that ended so had to say, such as what the disk did not take."""

@@ -1,19 +1,22 @@
 """A recorded take, played, keeps the device contract."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from genlock.devices import Backend, Device, open_backend
 from genlock.devices.playback import PlaybackBackend
-from genlock.errors import CaptureTimeoutError, DeviceLostError, DeviceStartError
+from genlock.errors import CaptureTimeoutError, DeviceLostError, DeviceStartError, RecordingError
+from genlock.k4a import CameraFps, ImageFormat
 from genlock.plan import make_plan
-from genlock.recording import RecordedSession
+from genlock.recording import RecordedSession, RecordingReader, SplitRule
 from genlock.rig import Rig
 from genlock.session import Session
 from genlock.testing.device_contract import MASTER, SUBORDINATE, DeviceContract
 from genlock.testing.rigs import chain_rig
+from genlock.workflows.cutting import split
 from genlock.workflows.record import record_take
 
 
@@ -108,3 +111,29 @@ def test_a_plan_that_is_not_what_was_recorded_does_not_start(take: Path):
         with pytest.raises(DeviceStartError, match="depth_mode") as caught:
             device.start()
         assert caught.value.code == "not_as_recorded"
+
+
+def test_loose_parts_are_played_in_order_and_files_of_one_time_are_refused(take: Path, tmp_path: Path):
+    rig, whole = chain_rig(2), take / "devices" / MASTER / "e01-p001.mkv"
+    parts = split(whole, tmp_path / "parts", SplitRule(usec=700_000)).files
+    assert len(parts) > 2
+    with RecordingReader(whole) as reader:
+        recorded = [capture.stamp.color_usec for capture in reader.captures()]
+    plan = make_plan(rig)
+    with open_backend("playback", rig, take=[parts[2], parts[0], *parts[3:], parts[1]]) as backend:
+        device = backend.open(MASTER)
+        device.arm(plan.device(MASTER).config)
+        device.start()
+        assert [device.next_capture(10).stamp.color_usec for _ in recorded] == recorded
+    with pytest.raises(RecordingError, match=r"both of device .* and of the same time"):
+        open_backend("playback", rig, take=[whole, parts[1]])
+
+
+def test_every_setting_that_was_not_recorded_so_is_named_at_once(take: Path):
+    rig = chain_rig(2)
+    with open_backend("playback", rig, take=take) as backend:
+        device = backend.open(MASTER)
+        config = make_plan(rig).device(MASTER).config
+        device.arm(replace(config, color_format=ImageFormat.NV12, camera_fps=CameraFps.FPS_15))
+        with pytest.raises(DeviceStartError, match=r"color_format is planned as NV12 .*; camera_fps is planned as 15"):
+            device.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from genlock.devices import open_backend
+from genlock.errors import RecordingError
 from genlock.plan import make_plan
 from genlock.recording import RecordingReader, SessionFolder
 from genlock.rig import parse_rig
@@ -14,6 +15,7 @@ from genlock.testing.rigs import rig_toml
 from genlock.workflows.checksums import check_files
 from genlock.workflows.record import record_take
 from genlock.workflows.thumbnails import thumbnail_strip
+from genlock.workflows.verify import Depth, verify_path
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,64 @@ def test_a_changed_header_and_a_missing_digest_are_told(take: Path, tmp_path: Pa
     SessionFolder(copy, folder.session.model_copy(update={"digests": {}})).save()
     assert [f.code for f in check_files([copy])] == ["verify.no_digest"]
     path.write_bytes(path.read_bytes()[:-1000])
-    assert [f.code for f in check_files([copy])] == ["verify.file_damaged"]
+    cut, _ = check_files([copy])
+    assert (cut.code, cut.message.rpartition(": ")[2]) == ("verify.file_damaged", "the file ends inside it")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        (0, "its id is another"),  # the cluster's own id
+        (11, "its checksum differs"),  # its length
+        (12, "its checksum is gone"),  # the checksum's own id
+        (15, "its checksum differs"),  # the checksum
+        (19, "its checksum differs"),  # its time, which must not be believed then
+    ],
+)
+def test_a_flipped_bit_in_the_head_of_a_cluster_is_told_by_cluster_and_time(
+    take: Path, tmp_path: Path, place: int, reason: str
+):
+    copy = Path(shutil.copytree(take, tmp_path / "copy"))
+    ((path,),) = SessionFolder.open(copy).recordings().values()
+    content = bytearray(path.read_bytes())
+    with RecordingReader(path) as reader:
+        color = reader.stored.index.tracks[1]
+        at = content.rindex(b"\x1f\x43\xb6\x75", 0, color.offsets[20])
+        usec = int(reader.stamps().color_usec[20])
+    content[at + place] ^= 0x01
+    path.write_bytes(content)
+    (finding,) = check_files([copy])
+    found = re.search(
+        r"at byte (\d+) \((\d+) bytes, device time ([\d.]+) s\) is not what was written: (.*)", finding.message
+    )
+    assert found
+    assert (int(found[1]), found[4]) == (at, reason)
+    assert at + int(found[2]) == content.index(b"\x1f\x43\xb6\x75\x01", at + 12)
+    # The image lies within its cluster of 32 ms; a cluster before it begins at most a period and 32 ms earlier.
+    assert abs(float(found[3]) - usec / 1e6) < 0.032 + 0.034 + 0.032
+
+
+def test_a_damaged_header_hides_no_other_file_s_damage(tmp_path: Path):
+    path = tmp_path / "take"
+    toml = rig_toml(2)
+    rig = parse_rig(toml)
+    with open_backend("sim", rig) as backend:
+        record_take(make_plan(rig), backend, path, rig_toml=toml, seconds=0.5)
+    (first,), (second,) = SessionFolder.open(path).recordings().values()
+    first.write_bytes(first.read_bytes().replace(b"STANDALONE", b"STANDALOSE").replace(b"MASTER", b"MASTES"))
+    content = bytearray(second.read_bytes())
+    content[len(content) // 2] ^= 1
+    second.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"MASTES(.|\n)*000000000002/e01-p001.mkv: the cluster at byte"):
+        verify_path([path], Depth(files=True))
+
+
+def test_what_a_killed_recorder_left_unfinished_is_no_damage(take: Path, tmp_path: Path):
+    ((path,),) = SessionFolder.open(take).recordings().values()
+    content = path.read_bytes()
+    at = content.rindex(b"\x1f\x43\xb6\x75\x01", 0, len(content) // 2)
+    (tmp_path / "killed.mkv").write_bytes(content[:at] + b"\x1e" + content[at + 1 : at + 5000])
+    assert list(check_files([tmp_path / "killed.mkv"])) == []
 
 
 def test_a_thumbnail_strip_shows_color_depth_and_ir_side_by_side_in_time(take: Path):

@@ -2,6 +2,11 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -183,3 +188,38 @@ def test_sessions_of_several_hosts_become_one(take: Path, tmp_path: Path):
     assert digests_hold(tmp_path / "merged")
     with pytest.raises(SessionFolderError, match="holds too"):
         merge_sessions([hosts[0], take], tmp_path / "twice")
+
+
+def test_a_stretch_without_captures_is_refused_and_leaves_nothing(take: Path, tmp_path: Path):
+    with pytest.raises(
+        RecordingError, match=r"no capture from 100 s to the end of device time: its captures lie from 0\."
+    ):
+        trim(take, tmp_path / "late", from_usec=100_000_000)
+    with pytest.raises(RecordingError, match=r"no capture from 1 s to 0\.5 s"):
+        trim(next(take.rglob("*.mkv")), tmp_path / "back.mkv", from_usec=1_000_000, until_usec=500_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_named_twice_is_refused(take: Path, tmp_path: Path):
+    first, second, *_ = sorted((take / "devices" / serials(2)[0]).iterdir())
+    with pytest.raises(RecordingError, match="of the same time as"):
+        merge_parts([first, second, first], tmp_path / "joined.mkv")
+    with pytest.raises(SessionFolderError, match="a folder among files"):
+        merge_parts([first, take], tmp_path / "joined.mkv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of this kind exist on POSIX systems")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_cut_that_is_interrupted_leaves_nothing_behind(take: Path, tmp_path: Path, kind: signal.Signals):
+    parts = tmp_path / "parts"
+    command = [sys.executable, "-m", "genlock", "split", str(take), "-o", str(parts), "--every", "0.04s", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(tmp_path.rglob("*.mkv")):
+            time.sleep(0.005)
+        process.send_signal(kind)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+    assert process.returncode == 130
+    assert json.loads(printed)["error"]["kind"] == "interrupted"
+    assert list(tmp_path.iterdir()) == []

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from genlock.devices import open_backend
-from genlock.errors import RigError, UnworkablePlanError
+from genlock.errors import RigError, SessionFolderError, UnworkablePlanError
 from genlock.plan import make_plan
 from genlock.recording import DiskPolicy, RecordingReader, SessionFolder, SessionState, digest_recording
 from genlock.rig import parse_rig
 from genlock.testing.rigs import rig_toml, serials
 from genlock.workflows import storing as storing_module
+from genlock.workflows.progress import NoProgress
 from genlock.workflows.record import TakeResult, record_take
 from genlock.workflows.storing import Storing
+from genlock.workflows.verify import verify_session
 
 DISK_MB = 12
 
@@ -87,14 +89,75 @@ def test_a_full_disk_goes_on_and_says_who_lost_what_from_when_to_when(small_disk
     for line in lines:
         assert 0 < line["first_usec"] <= line["last_usec"] < 3_000_000
     assert {path: digest_recording(folder / path).root for path in session.session.digests} == session.session.digests
+    # However often the disk refused, a device's losses are one finding; verify, which sees files alone, tells it too.
+    assert len(lost) == 2
+    told = [finding for finding in verify_session(folder).findings if finding.code == "verify.data_lost"]
+    assert [finding.where for finding in told] == [finding.where for finding in lost]
+    assert all(one.message in other.message for one, other in zip(lost, told, strict=True))
 
 
 def test_a_full_disk_stops_the_take_where_told(small_disk: Path, unchecked: None):
     folder = small_disk / "take"
-    with pytest.raises(RigError, match="No space left"):
+    with pytest.raises(RigError, match="No space left") as stopped:
         record(folder, DiskPolicy.STOP)
+    assert "session.disk_refused" in {finding.code for finding in stopped.value.findings}
     session = SessionFolder.open(folder)
     assert session.session.state is SessionState.FAILED
     assert "No space left" in (session.session.failure or "")
     assert any(event["event"] == "data_lost" for event in session.events() or [])
     assert check_files(folder) > 10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a file that is being written cannot be removed")
+@pytest.mark.parametrize("policy", list(DiskPolicy))
+def test_a_recording_that_is_removed_while_it_grows_is_noticed_within_a_second(tmp_path: Path, policy: DiskPolicy):
+    folder, toml = tmp_path / "take", rig_toml(2)
+    rig, removed = parse_rig(toml), serials(2)[1]
+    progress = RemovesWhenCapturing(folder / "devices" / removed / "e01-p001.mkv")
+
+    def take() -> TakeResult:
+        with open_backend("sim", rig) as backend:
+            return record_take(
+                make_plan(rig),
+                backend,
+                folder,
+                rig_toml=toml,
+                seconds=6.0,
+                progress=progress,
+                storing=Storing(on_disk_error=policy),
+            )
+
+    if policy is DiskPolicy.GO_ON:
+        findings = take().findings
+    else:
+        with pytest.raises(RigError, match="was removed while it was recorded") as stopped:
+            take()
+        findings = stopped.value.findings
+        with RecordingReader(folder / "devices" / serials(2)[0] / "e01-p001.mkv") as reader:
+            # Virtual time passes quickly, and the queue between device and disk holds two seconds more.
+            assert reader.duration_usec < 5_000_000
+    (gone,) = [finding for finding in findings if finding.code == "session.file_removed"]
+    assert gone.where == f"device {removed}"
+    assert SessionFolder.open(folder).session.state is not SessionState.RUNNING
+
+
+class RemovesWhenCapturing(NoProgress):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def advance(self, done: float, total: float, text: str) -> None:
+        if done > 0.2:
+            self._path.unlink(missing_ok=True)
+
+
+def test_a_folder_that_is_gone_in_the_end_is_told_in_one_line(tmp_path: Path):
+    folder, toml = tmp_path / "take", rig_toml(1)
+    rig = parse_rig(toml)
+
+    class RemovesAll(NoProgress):
+        def step(self, text: str) -> None:
+            if text.startswith("stop"):
+                shutil.rmtree(folder)
+
+    with open_backend("sim", rig) as backend, pytest.raises(SessionFolderError, match="cannot be completed: No such"):
+        record_take(make_plan(rig), backend, folder, rig_toml=toml, seconds=0.2, progress=RemovesAll())

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from genlock.devices import open_backend
+from genlock.devices.scenario import Scenario, parse_fault
 from genlock.errors import RigError, UnworkablePlanError
 from genlock.plan import make_plan
 from genlock.recording import RecordedSession, SessionFolder, SessionState
 from genlock.rig import parse_rig
 from genlock.testing.rigs import rig_toml, serials
-from genlock.verify import Verdict
+from genlock.verify import Cause, Verdict
 from genlock.workflows.merge import merge_sessions
 from genlock.workflows.record import record_take
 from genlock.workflows.verify import verify_files, verify_session
@@ -61,6 +62,37 @@ def test_each_host_records_its_own_devices_and_the_merged_session_is_whole(tmp_p
     assert others == set()
 
 
+def test_hosts_that_end_at_different_times_are_judged_on_the_span_that_they_share(tmp_path: Path):
+    hosts = {serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)}
+    toml = rig_toml(3, per_device=hosts)
+    rig = parse_rig(toml)
+    plan = make_plan(rig)
+    with open_backend("sim", rig) as backend, backend.clock.participate():
+
+        def record(host: str, seconds: float) -> None:
+            record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=seconds, host=host)
+
+        subordinates = backend.clock.start_thread(lambda: record("pc-2", 2.0), "pc-2")
+        backend.clock.sleep(5)
+        master = backend.clock.start_thread(lambda: record("pc-1", 4.0), "pc-1")
+        assert subordinates.join(600)
+        assert master.join(600)
+    share = verify_session(tmp_path / "pc-2")
+    assert share.verdict is Verdict.GOOD
+    assert {f.code for f in share.findings} >= {"verify.one_host"}
+    merge_sessions([tmp_path / "pc-1", tmp_path / "pc-2"], tmp_path / "merged")
+    report = verify_session(tmp_path / "merged")
+    # Virtual time has no wall clock, so the order of the starts alone cannot be told here.
+    assert {f.code for f in report.findings if f.severity == "error"} <= {"verify.started_after_master"}
+    assert report.diagnoses == () or {d.cause for d in report.diagnoses} == {Cause.STARTED_LATE}
+    assert report.sets.judged == report.sets.complete > 45
+    # A session of all computers that lacks a device still fails.
+    merged = SessionFolder.open(tmp_path / "merged").session
+    fewer = {serial: files for serial, files in merged.recordings.items() if serial != serials(3)[2]}
+    SessionFolder(tmp_path / "merged", merged.model_copy(update={"recordings": fewer})).save()
+    assert "verify.device_missing" in {f.code for f in verify_session(tmp_path / "merged").findings}
+
+
 def test_a_host_without_devices_is_told_before_anything_starts(tmp_path: Path):
     toml = two_hosts()
     rig = parse_rig(toml)
@@ -74,3 +106,31 @@ def test_a_host_that_waited_in_vain_says_how_long_it_really_waited(tmp_path: Pat
     rig = parse_rig(toml)
     with open_backend("sim", rig) as backend, pytest.raises(RigError, match="within 3600 s of the last start"):
         record_take(make_plan(rig), backend, tmp_path / "pc-2", rig_toml=toml, seconds=1, host="pc-2")
+
+
+def test_a_device_that_stays_silent_when_the_pulses_come_is_given_up_after_ten_seconds_and_the_message_says_so(
+    tmp_path: Path,
+):
+    hosts = {serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)}
+    toml = rig_toml(3, per_device=hosts)
+    rig = parse_rig(toml)
+    plan = make_plan(rig)
+    told: list[RigError] = []
+    silent = serials(3)[2]
+    scenario = Scenario(faults=(parse_fault(f"dead_port:{silent}"),))
+    with open_backend("sim", rig, scenario=scenario) as backend, backend.clock.participate():
+
+        def record(host: str) -> None:
+            try:
+                record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=20, host=host)
+            except RigError as error:
+                told.append(error)
+
+        subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
+        backend.clock.sleep(60)
+        master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
+        assert subordinates.join(600)
+        assert master.join(600)
+    (error,) = told
+    assert list(error.errors) == [silent]
+    assert "no capture within 10 s of another device's first" in str(error)

@@ -19,8 +19,8 @@ __all__ = ["ReadAhead"]
 
 Result = TypeVar("Result")
 
-_AHEAD = 3
-"""Results that may wait: enough that neither thread runs dry, few enough that memory does not matter."""
+_AHEAD = 2
+"""Results that may wait: enough that neither thread runs dry, few enough that they stay in the processor's cache."""
 
 
 class ReadAhead(Generic[Result]):
@@ -70,13 +70,12 @@ class ReadAhead(Generic[Result]):
         return bool(self._waiting)
 
     def _finished(self, order: _Order[Result]) -> _Order[Result]:
-        """The order, once it is carried out; while the other thread is at it, this one does the next that is free."""
+        """The order, once it is carried out; while the other thread is at it, this one does the next that are free."""
         for free in (order, *self._waiting):
             if order.is_done:
                 break
             if free.take():
                 free.carry_out()
-                break
         return order
 
     def _work(self) -> None:
@@ -116,8 +115,10 @@ class _Order(Generic[Result]):
         return not self._done.locked()
 
     def result(self) -> Result:
-        """What came out, or the error that did; waits for whoever took it."""
+        """What came out, or the error that did; waits for whoever took it. To be asked once."""
         self._done.acquire()
         if self._error is not None:
             raise self._error
-        return self._result
+        result = self._result
+        del self._result  # the order itself stays until the other thread has come across it
+        return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["new_file", "sync_folder", "write_atomically"]
@@ -23,7 +23,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:  # it names the temporary file, of which its reader knows nothing
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
     sync_folder(path.parent)
 
 
@@ -33,6 +33,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: ``path`` is there already. When the body fails, nothing is left behind.
+        OSError: the disk refused; it names ``path``.
     """
     if path.exists():
         raise FileExistsError(errno.EEXIST, "exists already and is not written over; name another file", str(path))
@@ -40,9 +41,17 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.rename(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
     sync_folder(path.parent)
+
+
+def _remove(temporary: Path) -> None:
+    """Takes away what is left of a file that did not come to be, if the disk lets it."""
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def sync_folder(path: Path) -> None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genlock.errors import RecordingError
 from genlock.recording import ids
-from genlock.recording.ebml import UNKNOWN_SIZE, MalformedElementError, decode_uint, parse_head
+from genlock.recording.ebml import UNKNOWN_SIZE, MalformedElementError, decode_uint, encode_id, parse_head
+from genlock.recording.seek import next_cluster
 from genlock.recording.source import FileSource
 
 __all__ = ["DamagedCluster", "DigestFold", "RecordingDigest", "digest_recording"]
@@ -28,6 +29,7 @@ _CLUSTER = struct.Struct("<QQI")
 _CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 48
 """Head, CRC-32 and timecode of a cluster."""
+_LONGEST_HEAD_BYTES = 12
 
 
 class DigestFold:
@@ -55,13 +57,17 @@ class DigestFold:
 
 @dataclass(frozen=True, slots=True)
 class DamagedCluster:
-    """A cluster whose content is not what was written."""
+    """A cluster, or what stands where one should be, that is not what was written."""
 
     offset_bytes: int
     """Where it begins."""
     size_bytes: int
     usec: int
-    """Block time of its beginning, relative to the recording's start offset."""
+    """Block time of its beginning, relative to the start offset; if that is damaged, that of the cluster before."""
+    reason: str
+    """What is wrong with it."""
+    is_cluster: bool
+    """Whether it can still be told that it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,66 +77,171 @@ class RecordingDigest:
     root: str
     """Compare it with the ``digest_root`` that the writer gave."""
     damaged_clusters: tuple[DamagedCluster, ...]
-    """Those that contradict their own checksum."""
+    """Those that contradict their own checksum, or cannot be read as anything."""
 
 
 def digest_recording(path: Path) -> RecordingDigest:
-    """Reads a whole recording and takes its digest.
+    """Reads a whole recording and takes its digest. Behind a damaged stretch it goes on at the next cluster.
 
     Raises:
-        RecordingError: the file cannot be walked from its beginning to its end: it is cut or its structure is damaged.
+        RecordingError: no such file, or no Matroska file.
     """
     source = FileSource(path)
     try:
-        return _digest(source, path)
+        if source.read_at(0, 4) != encode_id(ids.EBML):
+            raise RecordingError(path, "is no Matroska file, or its first bytes are damaged")
+        walk = _Walk(source)
+        walk.run()
+        return walk.digest()
     finally:
         source.close()
 
 
-def _digest(source: FileSource, path: Path) -> RecordingDigest:
-    fold = DigestFold()
-    damaged: list[DamagedCluster] = []
-    at = header_end = tail_begin = 0
-    while at < source.size_bytes:
+@dataclass(slots=True)
+class _Seen:
+    """An element, or bytes that are none, at the segment's level."""
+
+    element_id: int | None
+    """``None`` for bytes that are no element."""
+    at: int
+    content_at: int
+    end: int
+
+
+_KNOWN = ids.LEVEL_1 | {ids.EBML, ids.SEGMENT, ids.UNFINISHED_CLUSTER, ids.VOID, ids.CRC_32}
+
+
+class _Walk:
+    """From a recording's first byte to its last; every cluster's content is read."""
+
+    def __init__(self, source: FileSource) -> None:
+        self._source = source
+        self._fold = DigestFold()
+        self._header_end: int | None = None
+        self._tail_begin = source.size_bytes
+        self._has_checksums = False
+        self._ticks = 0
+        self._damaged: list[DamagedCluster] = []
+        self._undated: list[tuple[DamagedCluster, int | None]] = []
+
+    def run(self) -> None:
+        at = 0
+        while at < self._source.size_bytes:
+            seen = self._see(at)
+            if seen.element_id == ids.SEGMENT:
+                at = seen.content_at
+                continue
+            if seen.element_id == ids.CLUSTER:
+                seen = self._cluster(seen)
+            elif seen.element_id == ids.UNFINISHED_CLUSTER:
+                self._unfinished(seen)
+            elif seen.element_id is None:
+                reason = "the file ends inside it" if self._is_torn(at) else "no element of a recording begins there"
+                self._tell(seen, reason, None, is_cluster=False)
+            at = seen.end
+
+    def digest(self) -> RecordingDigest:
+        """What was found."""
+        self._date(None)
+        header_end = self._source.size_bytes if self._header_end is None else self._header_end
+        header = self._source.read_at(0, header_end)
+        tail = self._source.read_at(self._tail_begin, self._source.size_bytes - self._tail_begin)
+        return RecordingDigest(self._fold.root(header, tail), tuple(self._damaged))
+
+    def _see(self, at: int) -> _Seen:
+        """What begins there; bytes that are no element reach to the next cluster, or to the end of the file."""
+        file_bytes = self._source.size_bytes
         try:
-            element_id, size, head_bytes = parse_head(source.read_at(at, _HEAD_BYTES), 0)
-        except MalformedElementError as error:
-            raise RecordingError(path, f"is damaged at byte {at}: {error}") from error
+            element_id, size, head_bytes = parse_head(self._source.read_at(at, _HEAD_BYTES), 0)
+        except MalformedElementError:
+            element_id, size, head_bytes = 0, 0, 0
+        content_at = at + head_bytes
         if element_id == ids.SEGMENT:
-            at += head_bytes
-            continue
-        end = at + head_bytes + size
-        if size == UNKNOWN_SIZE or end > source.size_bytes:
-            raise RecordingError(path, f"is damaged at byte {at}: an element there does not end inside the file")
-        if element_id == ids.CLUSTER:
-            header_end = header_end or at
-            tail_begin = end
-            stored_crc, content_crc, usec = _check_cluster(source, at, head_bytes, end)
-            fold.add_cluster(at, end - at, content_crc)
-            if stored_crc is not None and stored_crc != content_crc:
-                damaged.append(DamagedCluster(at, end - at, usec))
-        at = end
-    header_end = header_end or source.size_bytes
-    header = source.read_at(0, header_end)
-    tail = source.read_at(tail_begin, source.size_bytes - tail_begin) if tail_begin else b""
-    return RecordingDigest(fold.root(header, tail), tuple(damaged))
+            return _Seen(element_id, at, content_at, file_bytes)
+        if element_id == ids.UNFINISHED_CLUSTER and content_at + size > file_bytes:
+            return _Seen(element_id, at, content_at, file_bytes)  # as a kill leaves it
+        if size != UNKNOWN_SIZE and content_at + size <= file_bytes:
+            seen = _Seen(element_id, at, content_at, content_at + size)
+            if element_id in _KNOWN:
+                return seen
+            if _was_cluster(self._source, seen):
+                return replace(seen, element_id=ids.UNFINISHED_CLUSTER)
+        return _Seen(None, at, at, self._next_cluster(at))
+
+    def _next_cluster(self, at: int) -> int:
+        following = next_cluster(self._source, at + 1, self._source.size_bytes)
+        return self._source.size_bytes if following is None else following
+
+    def _is_torn(self, at: int) -> bool:
+        """Whether an element begins there that is longer than the file, and nothing follows."""
+        try:
+            element_id, _, _ = parse_head(self._source.read_at(at, _HEAD_BYTES), 0)
+        except MalformedElementError:
+            return self._source.size_bytes - at < _LONGEST_HEAD_BYTES
+        return element_id in _KNOWN and self._next_cluster(at) == self._source.size_bytes
+
+    def _cluster(self, seen: _Seen) -> _Seen:
+        """Takes a cluster in; returns it as far as it reaches, which its own length may tell wrong."""
+        self._header_end = seen.at if self._header_end is None else self._header_end
+        stored_crc, content_crc, ticks = _check_cluster(self._source, seen)
+        self._has_checksums |= stored_crc is not None
+        if stored_crc == content_crc or (stored_crc is None and not self._has_checksums):
+            self._date(ticks)
+        else:
+            if not self._is_boundary(seen.end):
+                seen = _Seen(seen.element_id, seen.at, seen.content_at, self._next_cluster(seen.at))
+            reason = "its checksum is gone" if stored_crc is None else "its checksum differs"
+            self._tell(seen, reason, ticks, is_cluster=True)
+        self._fold.add_cluster(seen.at, seen.end - seen.at, content_crc)
+        self._tail_begin = seen.end
+        return seen
+
+    def _unfinished(self, seen: _Seen) -> None:
+        """The last thing in a file, as a kill leaves it, is no damage; elsewhere it was finished once."""
+        if seen.end < self._source.size_bytes and _was_cluster(self._source, seen):
+            _, _, ticks = _check_cluster(self._source, seen)
+            self._tell(seen, "its id is another", ticks, is_cluster=True)
+
+    def _is_boundary(self, at: int) -> bool:
+        return at == self._source.size_bytes or self._see(at).element_id is not None
+
+    def _tell(self, seen: _Seen, reason: str, ticks: int | None, *, is_cluster: bool) -> None:
+        damaged = DamagedCluster(seen.at, seen.end - seen.at, self._ticks, reason, is_cluster)
+        self._undated.append((damaged, ticks))
+
+    def _date(self, following_ticks: int | None) -> None:
+        """Gives what was damaged its own time, if that lies between the whole clusters before and behind it."""
+        for damaged, ticks in self._undated:
+            is_likely = ticks is not None and ticks >= self._ticks
+            if ticks is not None and is_likely and (following_ticks is None or ticks <= following_ticks):
+                damaged = replace(damaged, usec=ticks)
+            self._damaged.append(damaged)
+        self._undated.clear()
+        self._ticks = self._ticks if following_ticks is None else following_ticks
 
 
-def _check_cluster(source: FileSource, at: int, head_bytes: int, end: int) -> tuple[int | None, int, int]:
-    """The CRC-32 that it carries (``None`` without one), the one that it has, and its time in ticks."""
-    head = source.read_at(at, min(_HEAD_BYTES, end - at))
-    begin, stored_crc, ticks = head_bytes, None, 0
+def _was_cluster(source: FileSource, seen: _Seen) -> bool:
+    """Whether an element agrees with a checksum of its own, as clusters do, whatever it calls itself."""
+    stored_crc, content_crc, ticks = _check_cluster(source, seen)
+    return stored_crc == content_crc and ticks is not None
+
+
+def _check_cluster(source: FileSource, seen: _Seen) -> tuple[int | None, int, int | None]:
+    """The CRC-32 that it carries (``None`` without one), the one that it has, and its time in ticks if it tells."""
+    head = source.read_at(seen.content_at, min(_HEAD_BYTES, seen.end - seen.content_at))
+    begin, stored_crc, ticks = 0, None, None
     try:
         element_id, size, child_bytes = parse_head(head, begin)
         if element_id == ids.CRC_32 and size == 4:
             stored_crc = int.from_bytes(head[begin + child_bytes : begin + child_bytes + 4], "little")
             begin += child_bytes + 4
-        element_id, size, child_bytes = parse_head(head, begin)
-        if element_id == ids.TIMECODE:
-            ticks = decode_uint(head[begin + child_bytes : begin + child_bytes + size])
+        time_at = begin if stored_crc is not None or element_id == ids.TIMECODE else begin + child_bytes + size
+        element_id, size, child_bytes = parse_head(head, time_at)
+        if element_id == ids.TIMECODE and 0 < size <= 8:
+            ticks = decode_uint(head[time_at + child_bytes : time_at + child_bytes + size])
     except MalformedElementError:
         pass  # then the checksum will tell
     crc = 0
-    for offset in range(at + begin, end, _CHUNK_BYTES):
-        crc = zlib.crc32(source.read_at(offset, min(_CHUNK_BYTES, end - offset)), crc)
+    for offset in range(seen.content_at + begin, seen.end, _CHUNK_BYTES):
+        crc = zlib.crc32(source.read_at(offset, min(_CHUNK_BYTES, seen.end - offset)), crc)
     return stored_crc, crc, ticks

@@ -43,6 +43,7 @@ class Document:
     has_info: bool = False
     """A recording without it was killed before its recorder flushed for the first time."""
     has_cues: bool = False
+    """Whether its recorder came to write cues."""
     tick_nsec: int = _TICK_NSEC
     writing_app: str = ""
     tracks: tuple[Track, ...] = ()
@@ -143,9 +144,9 @@ def _find_sections(source: FileSource, document: Document) -> dict[int, bytes]:
         at += head.head_bytes + head.size
     for element_id, position in positions.items():
         offset = document.data_offset_bytes + position
+        document.has_cues |= element_id == ids.CUES  # also if they were cut off: a recorder writes them when it closes
         if offset >= source.size_bytes or _head_at(source, offset).element_id != element_id:
             continue  # a section that was cut off, or moved by a careless editor
-        document.has_cues |= element_id == ids.CUES
         if element_id in _READERS and element_id not in sections:
             sections[element_id] = _payload_at(source, offset, _head_at(source, offset))
     return sections

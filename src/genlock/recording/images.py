@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,9 +16,13 @@ from numpy.typing import NDArray
 from genlock.capture import Image
 from genlock.k4a import ImageFormat
 from genlock.recording.index import TrackBlocks
+from genlock.recording.memory import ArrayPool
 from genlock.recording.source import FileSource
 
 __all__ = ["ColorSettings", "ImageLoader", "ImageSource", "ImageViewer", "TrackImages"]
+
+_MAX_GAP_BYTES = 16 << 10
+"""What may lie between two images that are read in one go: copying it takes less than asking the system again."""
 
 
 class ColorSettings(NamedTuple):
@@ -46,20 +53,11 @@ class TrackImages:
     settings: list[ColorSettings] | None = None
     """Of a color track whose recorder wrote them down."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape that ``Image.pixels`` promises."""
-        match self.image_format:
-            case ImageFormat.MJPG:
-                return (-1,)
-            case ImageFormat.NV12:
-                return (self.height_px * 3 // 2, self.width_px)
-            case ImageFormat.YUY2:
-                return (self.height_px, self.width_px * 2)
-            case ImageFormat.BGRA32:
-                return (self.height_px, self.width_px, 4)
-            case _:
-                return (self.height_px, self.width_px)
+    shape: tuple[int, ...] = field(init=False)
+    """The shape that ``Image.pixels`` promises."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _shape(self.image_format, self.width_px, self.height_px))
 
     def with_pixels(self, number: int, pixels: NDArray[Any]) -> Image:  # Any: uint8 or uint16
         """The image of that number around its pixels."""
@@ -75,11 +73,25 @@ class TrackImages:
         )
 
 
+def _shape(image_format: ImageFormat, width_px: int, height_px: int) -> tuple[int, ...]:
+    match image_format:
+        case ImageFormat.MJPG:
+            return (-1,)
+        case ImageFormat.NV12:
+            return (height_px * 3 // 2, width_px)
+        case ImageFormat.YUY2:
+            return (height_px, width_px * 2)
+        case ImageFormat.BGRA32:
+            return (height_px, width_px, 4)
+        case _:
+            return (height_px, width_px)
+
+
 class ImageSource(Protocol):
     """Where pixels come from; several threads may ask at once."""
 
-    def image(self, images: TrackImages, number: int) -> Image:
-        """The image of that number in its track."""
+    def images(self, wanted: Sequence[tuple[TrackImages, int]]) -> list[Image]:
+        """The images of those numbers in their tracks."""
 
 
 class ImageLoader:
@@ -87,30 +99,51 @@ class ImageLoader:
 
     def __init__(self, source: FileSource) -> None:
         self._source = source
-        self._scratch: list[bytearray] = []
-        """Those that no thread is using."""
+        self._pools: dict[ImageFormat, ArrayPool] = defaultdict(ArrayPool)
+        self._stages = ArrayPool()
+        self._gap = memoryview(bytearray(_MAX_GAP_BYTES))
+        """What nobody wants, of all threads."""
 
-    def image(self, images: TrackImages, number: int) -> Image:
-        """The image of that number in its track, in native byte order."""
-        offset, size = images.blocks.offsets[number], images.blocks.sizes[number]
-        if images.stored_dtype == "u1":
-            pixels: NDArray[Any] = np.empty(size, np.uint8)  # Any: uint8 or uint16
-            self._source.read_into(offset, pixels.data)
-            return images.with_pixels(number, pixels.reshape(images.shape))
-        # Through a buffer that stays in the cache: half the memory traffic of swapping bytes in place.
-        scratch = self._take_scratch(size)
-        self._source.read_into(offset, memoryview(scratch)[:size])
-        pixels = np.empty(images.shape, np.uint16)
-        np.copyto(pixels, np.frombuffer(scratch, images.stored_dtype, pixels.size).reshape(images.shape))
-        self._scratch.append(scratch)
-        return images.with_pixels(number, pixels)
+    def images(self, wanted: Sequence[tuple[TrackImages, int]]) -> list[Image]:
+        """The images of those numbers in their tracks, in native byte order.
 
-    def _take_scratch(self, size_bytes: int) -> bytearray:
-        try:
-            scratch = self._scratch.pop()
-        except IndexError:
-            scratch = bytearray()
-        return scratch if len(scratch) >= size_bytes else bytearray(size_bytes)
+        What lies together in the file, as the images of a capture do, is read in one go: after each call of the system
+        a thread has to wait until the other lets it in again.
+        """
+        pieces: list[tuple[int, memoryview]] = []
+        swaps: list[tuple[NDArray[np.uint16], NDArray[np.uint16]]] = []
+        found: list[Image] = []
+        for images, number in wanted:
+            offset, size = images.blocks.offsets[number], images.blocks.sizes[number]
+            pixels: NDArray[Any] = self._pools[images.image_format].take(size)  # Any: uint8 or uint16
+            if images.stored_dtype == "u1":
+                pieces.append((offset, pixels.data))
+            else:
+                # Through memory that stays in the cache: its bytes are swapped on the way to where it belongs.
+                stage = self._stages.take(size)
+                pixels = pixels.view(np.uint16)
+                pieces.append((offset, stage.data))
+                swaps.append((pixels, stage.view(images.stored_dtype)))
+            found.append(images.with_pixels(number, pixels.reshape(images.shape)))
+        self._read(pieces)
+        for native, stored in swaps:
+            np.copyto(native, stored)
+        return found
+
+    def _read(self, pieces: list[tuple[int, memoryview]]) -> None:
+        """Fills each piece from its offset."""
+        pieces.sort(key=itemgetter(0))
+        begin = at = pieces[0][0] if pieces else 0
+        row: list[memoryview] = []
+        for offset, target in pieces:
+            if not 0 <= offset - at <= _MAX_GAP_BYTES:
+                self._source.read_into(begin, row)
+                begin, row = offset, []
+            elif offset > at:
+                row.append(self._gap[: offset - at])
+            row.append(target)
+            at = offset + len(target)
+        self._source.read_into(begin, row)
 
 
 class ImageViewer:
@@ -120,9 +153,11 @@ class ImageViewer:
         with path.open("rb") as file:
             self._file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # lives as long as any view of it
 
-    def image(self, images: TrackImages, number: int) -> Image:
-        """The image of that number in its track."""
+    def images(self, wanted: Sequence[tuple[TrackImages, int]]) -> list[Image]:
+        """The images of those numbers in their tracks."""
+        return [images.with_pixels(number, self._look(images, number)) for images, number in wanted]
+
+    def _look(self, images: TrackImages, number: int) -> NDArray[Any]:  # Any: uint8 or uint16
         offset, size = images.blocks.offsets[number], images.blocks.sizes[number]
         dtype = np.dtype(images.stored_dtype)
-        pixels = np.frombuffer(self._file, dtype, size // dtype.itemsize, offset)
-        return images.with_pixels(number, pixels.reshape(images.shape))
+        return np.frombuffer(self._file, dtype, size // dtype.itemsize, offset).reshape(images.shape)

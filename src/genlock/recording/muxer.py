@@ -214,7 +214,7 @@ class Muxer:
                 self._output.truncate(offset)
             raise
         self._written_usec = written_usec
-        self._first_usec = min(cluster.first_usec, self._first_usec or cluster.first_usec)
+        self._first_usec = cluster.first_usec if self._first_usec is None else min(cluster.first_usec, self._first_usec)
         return cluster, offset
 
     def _lose(self, samples: Sequence[Sample], error: OSError) -> None:

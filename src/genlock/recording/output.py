@@ -8,6 +8,7 @@ from pathlib import Path
 
 from genlock.recording.clusters import Payload
 from genlock.recording.header import Patch
+from genlock.recording.writeback import WriteBack
 
 __all__ = ["OutputFile"]
 
@@ -22,6 +23,7 @@ class OutputFile:
         """Creates the file. Raises ``FileExistsError`` rather than touch one that is there."""
         self._file = path.open("xb", buffering=0)
         self._size_bytes = 0
+        self._write_back = WriteBack(self._file.fileno())
         self._append_parts = self._writev if hasattr(os, "writev") else self._write_each
 
     @property
@@ -41,11 +43,12 @@ class OutputFile:
         return begin
 
     def patch(self, *patches: Patch) -> None:
-        """Writes over bytes that are already there."""
+        """Writes over bytes that are already there: the last thing that is done to what was appended."""
         for patch in patches:
             self._file.seek(patch.offset_bytes)
             _write_all(self._file.fileno(), patch.content)
         self._file.seek(self._size_bytes)
+        self._write_back.grown_to(self._size_bytes)
 
     def truncate(self, size_bytes: int) -> None:
         """Takes back what lies past ``size_bytes``."""
@@ -59,6 +62,7 @@ class OutputFile:
 
     def close(self) -> None:
         """Safe twice."""
+        self._write_back.close()
         self._file.close()
 
     def _writev(self, parts: Sequence[Payload]) -> None:

@@ -10,6 +10,8 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 
 from genlock.capture import Capture, ImuSample
 from genlock.recording.writer import RecordingSummary, RecordingWriter
@@ -43,6 +45,8 @@ _UNITS = {
     "tb": 1_000_000_000_000,
 }
 _TIMES = ("s", "sec", "min", "h")
+_MOST = 10**18
+"""Microseconds or bytes; whatever is longer is a slip of the finger."""
 
 
 def parse_split_rule(text: str) -> SplitRule:
@@ -53,8 +57,8 @@ def parse_split_rule(text: str) -> SplitRule:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", text)
     unit = match.group(2).lower() if match else ""
-    amount = round(float(match.group(1)) * _UNITS[unit]) if match and unit in _UNITS else 0
-    if amount <= 0:
+    amount = round(Decimal(match.group(1)) * _UNITS[unit]) if match and unit in _UNITS else 0
+    if not 0 < amount <= _MOST:
         raise ValueError(f"expected a time or a size such as 30min, 90s, 1.5h, 4GB or 500MB; found {text!r}")
     return SplitRule(usec=amount) if unit in _TIMES else SplitRule(size_bytes=amount)
 
@@ -74,6 +78,11 @@ class PartedWriter:
         self._number = 1
         self._first_usec: int | None = None
         self._summaries: list[RecordingSummary] = []
+
+    @property
+    def path(self) -> Path:
+        """The file that grows now."""
+        return self._writer.path
 
     @property
     def summaries(self) -> Sequence[RecordingSummary]:

@@ -30,8 +30,8 @@ class RecordedSession:
         UnreadableInputError: no session folder, or a recording in it that cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.folder = SessionFolder.open(path)
+    def __init__(self, path: Path | str) -> None:
+        self.folder = SessionFolder.open(Path(path))
         self.plan = self.folder.plan
         self._open_files = ExitStack()
         self._readers: dict[str, RecordingReader] = {}

@@ -76,14 +76,14 @@ class StoredRecording:
 class RecordingReader:
     """One recording. A context manager; one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Opens the file and reads its header.
 
         Raises:
             RecordingError: no file, no MKV, no recording that the SDK's playback would accept, or one that is cut
                 before anything in it can be read.
         """
-        self._path = path
+        self._path = path = Path(path)
         self._source = FileSource(path)
         self._readings: WeakSet[ReadAhead[Capture]] = WeakSet()
         try:

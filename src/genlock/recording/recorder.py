@@ -6,6 +6,7 @@ is tried again, and the files stay valid all the while.
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from genlock.recording.writer import RecordingSummary, RecordingWriter
 __all__ = ["DiskPolicy", "Recorder"]
 
 logger = logging.getLogger(__name__)
+
+_LOOK_USEC = 1_000_000
 
 
 class DiskPolicy(StrEnum):
@@ -63,6 +66,7 @@ class Recorder:
         self._on_part = on_part
         self._on_disk_error = on_disk_error
         self._writers: dict[str, PartedWriter] = {}
+        self._looked_usec: dict[str, int] = {}
         self._parts: dict[str, tuple[RecordingSummary, ...]] = {}
         self._lock = threading.Lock()
 
@@ -80,6 +84,7 @@ class Recorder:
         """Writes a capture into its device's file."""
         try:
             self._writers[capture.serial].write_capture(capture)
+            self._look_whether_it_is_there(capture)
         except OSError as error:
             self._disk_refused(capture.serial, error)
 
@@ -138,6 +143,16 @@ class Recorder:
             self._disk_refused(serial, error)
         finally:
             self._parts[serial] = tuple(writer.summaries)
+
+    def _look_whether_it_is_there(self, capture: Capture) -> None:
+        """Once a second: a file that was removed, or whose disk was detached, takes writes without a word."""
+        usec = max((image.device_timestamp_usec for image in capture.images), default=0)
+        if usec - self._looked_usec.get(capture.serial, usec - _LOOK_USEC) < _LOOK_USEC:
+            return
+        self._looked_usec[capture.serial] = usec
+        path = self._writers[capture.serial].path
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, "was removed while it was recorded, or its disk was", str(path))
 
     def _disk_refused(self, serial: str, error: OSError) -> None:
         """The writer has counted what is lost."""

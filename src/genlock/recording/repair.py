@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genlock.errors import RecordingError
 from genlock.findings import Finding, Severity
+from genlock.recording.digest import digest_recording
 from genlock.recording.layout import TrackName
 from genlock.recording.offsets import OffsetEstimate, OffsetSource, find_offsets, sidecar_path
 from genlock.recording.reader import RecordingReader
@@ -85,8 +86,8 @@ def repair_recording(
         RecordingError: nothing in it can be read, or the new file exists.
         OSError: the disk refused the new file.
     """
-    target = repaired or repaired_path(original)
     with RecordingReader(original) as reader:
+        target = repaired or repaired_path(original)
         if not reader.stored.index.clusters:
             raise RecordingError(original, "holds no readable cluster: there is nothing to rescue.")
         estimates = find_offsets(reader, start_offset_usec)
@@ -107,7 +108,7 @@ def repair_recording(
             repaired_bytes=written.size_bytes,
             lost_bytes=sum(d.size_bytes for d in damage) + missing_bytes,
             digest_root=written.digest_root,
-            findings=(*_offset_findings(reader.path, estimates), *_losses(reader)),
+            findings=(*_offset_findings(reader.path, estimates), *_losses(reader), *_changed(reader)),
         )
 
 
@@ -116,6 +117,23 @@ def _losses(reader: RecordingReader) -> Iterator[Finding]:
     for finding in reader.findings:
         if finding.code not in ("recording.start_offset_recovered", "recording.start_offset_unknown"):
             yield finding
+
+
+def _changed(reader: RecordingReader) -> Iterator[Finding]:
+    """What the new file's checksums would hide: content that contradicts the original's, and was taken over."""
+    changed = [damaged for damaged in digest_recording(reader.path).damaged_clusters if damaged.is_cluster]
+    if changed:
+        usec = changed[0].usec + reader.start_offset_usec
+        clusters = "1 cluster" if len(changed) == 1 else f"{len(changed)} clusters, the first"
+        yield Finding(
+            "recording.content_changed",
+            Severity.WARNING,
+            reader.path.name,
+            f"{clusters} at byte {changed[0].offset_bytes}, device time {usec / 1e6:.3f} s, "
+            f"contradict{'s' if len(changed) == 1 else ''} the checksum: images or samples there are not what was "
+            "recorded, and were taken over as they are",
+            "Look at the images of that moment before you use them. Copy the file again if you can.",
+        )
 
 
 def _offset_findings(path: Path, estimates: Sequence[OffsetEstimate]) -> Iterator[Finding]:

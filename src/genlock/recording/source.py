@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from genlock.errors import RecordingError
@@ -41,22 +42,27 @@ class FileSource:
             self._file.seek(offset)
             return self._file.read(count)
 
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fills the buffer. Raises ``RecordingError`` when the file has become shorter."""
-        done = 0
-        while done < len(buffer):
-            count = self._read_some(offset + done, buffer[done:])
-            if count == 0:
+    def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
+        """Fills the buffers with what lies there in one row. Raises ``RecordingError`` when the file became shorter."""
+        left = [buffer for buffer in buffers if len(buffer)]
+        while left:
+            done = self._read_some(offset, left)
+            if done == 0:
                 raise RecordingError(self._path, "became shorter while it was read")
-            done += count
+            offset += done
+            while left and done >= len(left[0]):
+                done -= len(left.pop(0))
+            if done:
+                left[0] = left[0][done:]
 
-    def _read_some(self, offset: int, buffer: memoryview) -> int:
+    def _read_some(self, offset: int, buffers: list[memoryview]) -> int:
         if self._has_pread:
-            return os.preadv(self._fd, [buffer], offset)
+            return os.preadv(self._fd, buffers, offset)
         with self._lock:
             self._file.seek(offset)
-            return self._file.readinto(buffer) or 0
+            return self._file.readinto(buffers[0]) or 0
 
     def close(self) -> None:
-        """Safe twice."""
+        """Safe twice. What reads later fails: the system may have given the descriptor's number to another file."""
+        self._fd = -1
         self._file.close()

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.capture import Capture, Image
+from genlock.capture import Capture
 from genlock.k4a import DeviceConfig, ImageFormat
 from genlock.recording.grouping import MISSING, CaptureGroups, SyncTimes, group_images
 from genlock.recording.images import ColorSettings, ImageSource, TrackImages
@@ -33,6 +33,12 @@ class CaptureStamps:
     """(N,) device time of the depth and IR images, -1 where the capture has neither."""
     arrival_nsec: NDArray[np.int64]
     """(N,) host time at which the last of the capture's images arrived, -1 where nobody wrote it down."""
+
+    @property
+    def begins_usec(self) -> TimesUsec:
+        """(N,) device time of each capture's earliest image: from there a seek finds the whole of it."""
+        color, depth = self.color_usec, self.depth_usec
+        return np.where(color == -1, depth, np.where(depth == -1, color, np.minimum(color, depth)))
 
 
 @dataclass(frozen=True)
@@ -98,14 +104,14 @@ class CaptureTable:
             index: that it shall have.
             source: of the pixels.
         """
-        images: dict[TrackName, Image] = {}
+        present = [(role, number) for role, number in zip(self.image_roles, group, strict=True) if number != MISSING]
+        found = source.images([(self._images[role], number) for role, number in present])
+        images = {role: image for (role, _), image in zip(present, found, strict=True)}
         temperature_c = float("nan")
-        for role, number in zip(self.image_roles, group, strict=True):
-            if number != MISSING:
-                images[role] = source.image(self._images[role], number)
-                record = self._record_lists[role][number]
-                if record != MISSING:
-                    temperature_c = self._temperatures_c[record]
+        for role, number in present:
+            record = self._record_lists[role][number]
+            if record != MISSING:
+                temperature_c = self._temperatures_c[record]
         return Capture(
             serial=self.serial,
             index=index,

@@ -74,7 +74,7 @@ class RecordingWriter:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         config: DeviceConfig,
         *,
         serial: str | None,
@@ -111,7 +111,7 @@ class RecordingWriter:
             depth_firmware=depth_firmware,
         )
         more_tags = tuple(_user_tag(name, value) for name, value in tags.items())
-        self._path = path
+        self._path = path = Path(path)
         self._tracks = {track.name: track for track in tracks}
         self._swapped_tracks = {track.number for track in tracks if track.is_big_endian}
         self._spare_buffers: list[memoryview] = []

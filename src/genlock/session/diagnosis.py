@@ -11,9 +11,10 @@ __all__ = [
     "FIRST_CAPTURE_TIMEOUT_SEC",
     "SILENCE_LIMIT_SEC",
     "device_lost",
+    "fell_silent",
+    "no_first_capture",
     "not_slaved",
     "not_slaved_error",
-    "silence",
 ]
 
 FIRST_CAPTURE_TIMEOUT_SEC = 10.0
@@ -51,27 +52,31 @@ def device_lost(serial: str, error: DeviceError) -> Finding:
     )
 
 
-def silence(planned: PlannedDevice, waited_sec: float, *, has_delivered: bool) -> CaptureTimeoutError:
-    """A device that delivers nothing: why, most likely.
+def fell_silent(serial: str) -> CaptureTimeoutError:
+    """A device that has delivered and delivers nothing any more."""
+    return CaptureTimeoutError(
+        serial, f"delivered no capture for {SILENCE_LIMIT_SEC:g} s; is it still plugged in and powered?"
+    )
+
+
+def no_first_capture(planned: PlannedDevice, waited_sec: float, *, others_deliver: bool) -> CaptureTimeoutError:
+    """A device that never delivered anything: why, most likely.
 
     Args:
         planned: the device.
         waited_sec: how long a first capture was waited for.
-        has_delivered: whether it ever delivered anything.
+        others_deliver: whether that was counted from another device's first capture, or from the last start.
     """
     serial = planned.serial
-    if has_delivered:
-        return CaptureTimeoutError(
-            serial, f"delivered no capture for {SILENCE_LIMIT_SEC:g} s; is it still plugged in and powered?"
-        )
+    since = "another device's first" if others_deliver else "the last start"
     if planned.config.wired_sync_mode is WiredSyncMode.SUBORDINATE:
         return CaptureTimeoutError(
             serial,
-            f"no capture within {waited_sec:g} s of the last start, although a plug sits in its "
+            f"no capture within {waited_sec:g} s of {since}, although a plug sits in its "
             "Sync In: no pulse reaches it. Check the cable's other end and every device before it in the chain, "
             "try another cable and another jack; under an external trigger, check the generator.",
         )
     return CaptureTimeoutError(
         serial,
-        f"no capture within {waited_sec:g} s of its start: check power and USB, and that no other program uses it",
+        f"no capture within {waited_sec:g} s of {since}: check power and USB, and that no other program uses it",
     )

@@ -18,7 +18,7 @@ from typing import Self
 
 from genlock.capture import Capture, CaptureSet, CaptureSource, Sink
 from genlock.devices import Backend, Device
-from genlock.errors import CaptureTimeoutError, DeviceError, DeviceStartError, RigError, UnworkablePlanError
+from genlock.errors import DeviceError, DeviceStartError, RigError, UnworkablePlanError
 from genlock.findings import Finding, errors_in
 from genlock.k4a import WiredSyncMode
 from genlock.plan import Plan
@@ -28,9 +28,10 @@ from genlock.session.diagnosis import (
     FIRST_CAPTURE_TIMEOUT_SEC,
     SILENCE_LIMIT_SEC,
     device_lost,
+    fell_silent,
+    no_first_capture,
     not_slaved,
     not_slaved_error,
-    silence,
 )
 from genlock.session.fanout import Lane
 from genlock.session.gather import Gatherer
@@ -169,15 +170,22 @@ class Session:
 
         self._for_each(self._plan.start_order, start_one, "device_started", "could not start every device")
         # Pulses may come late, from another computer's master or a generator. Once one device has heard them, all have.
-        self._gatherer.wait_for(
-            lambda: self._has_news() or any(pump.captures for pump in self._pumps.values()),
-            self._first_capture_timeout_sec,
+        waited_sec = self._first_capture_timeout_sec
+        have_begun = self._gatherer.wait_for(
+            lambda: self._has_news() or any(pump.captures for pump in self._pumps.values()), waited_sec
         )
-        self._gatherer.wait_for(self._is_under_way, min(FIRST_CAPTURE_TIMEOUT_SEC, self._first_capture_timeout_sec))
+        if have_begun:
+            waited_sec = min(FIRST_CAPTURE_TIMEOUT_SEC, waited_sec)
+            self._gatherer.wait_for(self._is_under_way, waited_sec)
         self._raise_if_failed()
-        silent = [serial for serial, pump in self._pumps.items() if pump.captures == 0]
+        silent = [self._plan.device(serial) for serial, pump in self._pumps.items() if pump.captures == 0]
         if silent and not self._is_cancelled():
-            raise RigError("no first capture in time", {serial: self._silence(serial) for serial in silent})
+            if self._lost:  # they ended the wait before its time: of the others nothing is known
+                raise RigError("devices failed before every device had delivered", dict(self._lost))
+            raise RigError(
+                "no first capture in time",
+                {device.serial: no_first_capture(device, waited_sec, others_deliver=have_begun) for device in silent},
+            )
         self._tell_changes()
 
     def __iter__(self) -> Iterator[CaptureSet]:
@@ -435,7 +443,7 @@ class Session:
             is_awaited = pump.captures and not pump.has_ended
             is_silent = is_awaited and now_nsec - (pump.last_capture_nsec or 0) > SILENCE_LIMIT_SEC * 1e9
             if is_silent and serial not in self._lost and serial not in errors:
-                errors[serial] = self._silence(serial)
+                errors[serial] = fell_silent(serial)
         if errors and not self._goes_on_without(errors):
             for serial, error in errors.items():
                 self._log("device_lost", serial, detail=str(getattr(error, "reason", error)))
@@ -489,7 +497,3 @@ class Session:
         errors = {serial: lane.error for serial, lane in self._lanes.items() if lane.error is not None}
         if errors:
             raise RigError("what was captured could not be handed on", errors)
-
-    def _silence(self, serial: str) -> CaptureTimeoutError:
-        has_delivered = self._pumps[serial].captures > 0
-        return silence(self._plan.device(serial), self._first_capture_timeout_sec, has_delivered=has_delivered)

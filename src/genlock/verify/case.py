@@ -122,10 +122,13 @@ class Case:
             return ()
         return tuple(d for d in self.measures.devices if d.device.serial != self.measures.reference_serial)
 
-    def end_usec(self) -> int | None:
-        """When the last capture of any device was taken."""
-        lasts = [d.last_usec for d in self.measures.devices if d.last_usec is not None] if self.measures else []
-        return max(lasts, default=None)
+    def end_usec(self, of_recorder_of: DeviceEvidence | None = None) -> int | None:
+        """When the last capture of any device was taken, or of any that the same recorder recorded as this one."""
+        recorder_of = self.evidence.recorder_of
+        measured = self.measures.devices if self.measures else ()
+        if of_recorder_of is not None:
+            measured = tuple(d for d in measured if recorder_of(d.device) == recorder_of(of_recorder_of))
+        return max((d.last_usec for d in measured if d.last_usec is not None), default=None)
 
     def upstream_of(self, serial: str) -> str | None:
         """The device that feeds its Sync In in a daisy chain; ``None`` where nothing tells."""

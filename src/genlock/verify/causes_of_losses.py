@@ -25,15 +25,16 @@ _ALIKE_RATIO = 0.8
 
 def ended_early(case: Case) -> Iterator[Diagnosis]:
     """Devices whose captures end before the take does."""
-    end_usec = case.end_usec()
-    if case.measures is None or end_usec is None or not case.evidence.is_session:
+    if case.measures is None or not case.evidence.is_session:
         return
     if case.named("verify.no_common_span"):
         return  # their times say nothing of each other
     gone = {alarm.serial: alarm.message for alarm in case.evidence.alarms if alarm.evidence is None}
     for measured in case.measures.devices:
         serial, last_usec = measured.device.serial, measured.last_usec
-        if last_usec is None or (end_usec - last_usec < _EARLY_USEC and serial not in gone):
+        # A device that the log saw go away had not ended, whenever its computer's others did.
+        end_usec = case.end_usec() if serial in gone else case.end_usec(of_recorder_of=measured.device)
+        if last_usec is None or end_usec is None or (end_usec - last_usec < _EARLY_USEC and serial not in gone):
             continue
         where = f"device {serial}"
         message = gone.get(serial, "")

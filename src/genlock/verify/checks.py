@@ -11,7 +11,7 @@ from genlock.k4a import WiredSyncMode
 from genlock.plan import Plan
 from genlock.verify.evidence import DeviceEvidence, StartEvent, TakeEvidence
 
-__all__ = ["StartOrder", "check_files", "check_start_order", "check_state"]
+__all__ = ["StartOrder", "check_files", "check_start_order", "check_state", "check_unwritten"]
 
 
 class StartOrder(StrEnum):
@@ -95,6 +95,19 @@ def check_state(evidence: TakeEvidence) -> Iterator[Finding]:
             "the session was ended by hand before its time; the files are whole",
             "Nothing is needed.",
         )
+
+
+def check_unwritten(evidence: TakeEvidence) -> Iterator[Finding]:
+    """What was captured and is not in the files, as the run itself wrote into its log."""
+    for finding in evidence.live_findings:
+        if finding.code in ("session.disk_refused", "session.samples_lost"):
+            yield Finding(
+                "verify.data_lost",
+                Severity.ERROR,
+                f"device {finding.serial}",
+                f"the session's log: {finding.message}",
+                "What is there was judged; what is missing was not. Record again if it is needed.",
+            )
 
 
 def _check_same_take(devices: Sequence[DeviceEvidence]) -> Iterator[Finding]:

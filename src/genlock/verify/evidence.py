@@ -119,8 +119,18 @@ class TakeEvidence:
 
     @property
     def is_session(self) -> bool:
-        """Whether one recorder made these files together, so that they should start and end together."""
+        """Whether these files were recorded together, and not only named together."""
         return self.session_state is not None
+
+    def recorder_of(self, device: DeviceEvidence) -> str:
+        """Names the recorder of a device's files; devices of one recorder should begin and end together.
+
+        Computers of one session are started and stopped one after the other, by hand. Where the session failed, nobody
+        meant any of them to end: then all count as one.
+        """
+        if not self.is_session:
+            return device.source
+        return "" if self.session_state == "FAILED" else device.tags.get("GENLOCK_HOST", "")
 
 
 def evidence_from_reader(reader: RecordingReader) -> DeviceEvidence:

@@ -6,7 +6,7 @@ are named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,20 +97,24 @@ def find_reference(devices: Sequence[DeviceEvidence], plan: Plan | None = None) 
     )
 
 
-def measure_take(devices: Sequence[DeviceEvidence], reference: DeviceEvidence, *, is_session: bool) -> TakeMeasures:
+def measure_take(
+    devices: Sequence[DeviceEvidence], reference: DeviceEvidence, recorder_of: Callable[[DeviceEvidence], str]
+) -> TakeMeasures:
     """Measures every device against the reference.
 
     Args:
         devices: all of the take, the reference among them; serials differ, frame rates are equal.
         reference: a device with at least one capture.
-        is_session: whether one recorder made the files together.
+        recorder_of: which recorder made a device's files, by any name.
     """
     streams = {device.serial: _Stream.of(device) for device in devices}
     period_usec = reference.config.camera_fps.period_usec
-    times = [stream.time_usec for stream in streams.values() if stream.time_usec.size]
-    timeline = make_timeline(
-        streams[reference.serial].time_usec, period_usec, find_span(times, period_usec, is_session=is_session)
-    )
+    recorders: dict[str, list[NDArray[np.int64]]] = {}
+    for stream in streams.values():
+        if stream.time_usec.size:
+            recorders.setdefault(recorder_of(stream.device), []).append(stream.time_usec)
+    span_usec = find_span(list(recorders.values()), period_usec)
+    timeline = make_timeline(streams[reference.serial].time_usec, period_usec, span_usec)
     moments = timeline.moment_usec.tolist()
     anchor = _Anchor.of(streams[reference.serial], timeline)
     measured = []

@@ -140,12 +140,13 @@ def _draw_lane(measures: TakeMeasures, device: DeviceMeasures, pass_usec: int, l
         few = " few" if np.isfinite(strip.errors_usec).sum() <= _FEW_SAMPLES else ""
         yield f'<path class="{strip.kind}{few}" d="{_envelope(timeline.moment_usec, strip)}"/>'
         yield f'<path class="histogram {strip.kind}" d="{_histogram(strip.errors_usec[timeline.is_settled], strip)}"/>'
+    # Half as long where half of the capture is missing: paper has no colors.
     marks = {
-        "missing": in_span & ~device.is_present,
-        "partial": in_span & device.is_present & ~device.is_whole,
+        "missing": (in_span & ~device.is_present, _MARKS_HEIGHT - 3),
+        "partial": (in_span & device.is_present & ~device.is_whole, (_MARKS_HEIGHT - 3) / 2),
     }
-    for name, is_marked in marks.items():
-        yield f'<path class="{name}" d="{_marks(timeline.moment_usec[is_marked], strips[0], marks_top)}"/>'
+    for name, (is_marked, length) in marks.items():
+        yield f'<path class="{name}" d="{_marks(timeline.moment_usec[is_marked], strips[0], marks_top, length)}"/>'
     yield "</svg>"
 
 
@@ -213,13 +214,12 @@ def _envelope(moment_usec: NDArray[np.int64], strip: _Strip) -> str:
     )
 
 
-def _marks(marked_usec: NDArray[np.int64], strip: _Strip, top: int) -> str:
+def _marks(marked_usec: NDArray[np.int64], strip: _Strip, top: int, length: float) -> str:
     """A tick under each column that holds a marked moment."""
     if not marked_usec.size:
         return ""
     starts = np.flatnonzero(np.diff(_columns(marked_usec, strip), prepend=-1))
-    bottom = top + _MARKS_HEIGHT - 3
-    return "".join(f"M{strip.x(float(moment)):.1f},{top}V{bottom}" for moment in marked_usec[starts])
+    return "".join(f"M{strip.x(float(moment)):.1f},{top}V{top + length:g}" for moment in marked_usec[starts])
 
 
 def _histogram(errors_usec: NDArray[np.float64], strip: _Strip) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genlock.findings import Finding, Severity, errors_in
 from genlock.k4a import CameraFps
-from genlock.verify.checks import check_files, check_start_order, check_state
+from genlock.verify.checks import check_files, check_start_order, check_state, check_unwritten
 from genlock.verify.departures import Loss, check_losses_of_sync, find_losses
 from genlock.verify.diagnosis import Case, diagnose
 from genlock.verify.evidence import DeviceEvidence, TakeEvidence
@@ -67,7 +67,8 @@ def verify_take(evidence: TakeEvidence) -> Report:
     """Judges one take. Pure: the same evidence gives the same report, whatever order its devices are named in."""
     devices = sorted(evidence.devices, key=lambda device: (device.serial, device.source))
     start_order, start_findings = check_start_order(devices, evidence.starts, evidence.plan)
-    findings = [*check_files(evidence), *start_findings, *check_state(evidence), *check_settings(devices)]
+    findings = [*check_files(evidence), *start_findings, *check_state(evidence), *check_unwritten(evidence)]
+    findings += check_settings(devices)
     findings += check_imu(devices)
     findings += check_pictures(evidence.pictures or {})
     rates_fps = {device.config.camera_fps for device in devices}
@@ -140,7 +141,7 @@ def _measure(
     if fps is None or any(finding.code == "verify.duplicate_serial" for finding in findings):
         return None
     reference = find_reference(devices, evidence.plan)
-    return measure_take(devices, reference, is_session=evidence.is_session) if reference else None
+    return measure_take(devices, reference, evidence.recorder_of) if reference else None
 
 
 def _count(measures: TakeMeasures | None) -> _Counted:

@@ -4,8 +4,9 @@ The reference's captures give the moments. Where the reference itself skipped, i
 missed, so that a loss of the reference counts as one loss of one device, and not as an extra capture of all the others.
 
 Which moments count. Recorders are started and stopped one after the other, so files of one take begin and end at
-different times. *Loose files* are judged on the span that they have in common. The files of *one session* should begin
-and end together: there a device may be a second late or early, and what it lacks beyond that is missing.
+different times: recorders are judged on the span that they have in common. The files that *one recorder* made should
+begin and end together: there a device may be a second late or early, and what it lacks beyond that is missing. Of loose
+files each counts as a recorder of its own, in a session each computer.
 """
 
 from __future__ import annotations
@@ -59,22 +60,22 @@ class Timeline:
         return self.is_in_span & (np.cumsum(self.is_in_span) > SETTLING_SETS)
 
 
-def find_span(times_usec: Sequence[NDArray[np.int64]], period_usec: int, *, is_session: bool) -> tuple[int, int]:
+def find_span(recorders: Sequence[Sequence[NDArray[np.int64]]], period_usec: int) -> tuple[int, int]:
     """First and last moment to be judged; the last lies before the first when the devices have no time in common.
 
     Args:
-        times_usec: for each device its rising normalised times, at least one.
+        recorders: for each recorder, whose devices should begin and end together, the rising normalised times of its
+            devices; one device and one time each at least.
         period_usec: the frame period.
-        is_session: whether the devices should begin and end together.
     """
-    firsts = [int(times[0]) for times in times_usec]
-    lasts = [int(times[-1]) for times in times_usec]
-    start_usec, end_usec = max(firsts), min(lasts)
+    firsts = [[int(times[0]) for times in devices] for devices in recorders]
+    lasts = [[int(times[-1]) for times in devices] for devices in recorders]
+    start_usec, end_usec = max(map(max, firsts)), min(map(min, lasts))
     # Clocks that share no time at all were not reset by one pulse: then nothing of the session can be held together.
-    if is_session and start_usec <= end_usec + SESSION_EDGE_USEC:
+    if start_usec <= end_usec + SESSION_EDGE_USEC:
         edge_usec = max(SESSION_EDGE_USEC, SESSION_EDGE_PERIODS * period_usec)
-        start_usec = min(start_usec, min(firsts) + edge_usec)
-        end_usec = max(end_usec, max(lasts) - edge_usec)
+        start_usec = max(min(max(first), min(first) + edge_usec) for first in firsts)
+        end_usec = min(max(min(last), max(last) - edge_usec) for last in lasts)
     if 0 < 2 * (start_usec - end_usec) < period_usec:
         # One moment, at which the device that ends first is a little early.
         return end_usec, start_usec

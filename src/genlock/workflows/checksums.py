@@ -65,14 +65,24 @@ def _check(path: Path, expected_root: str | None, *, is_session: bool) -> Iterat
 def _damaged_clusters(path: Path, where: str, digest: RecordingDigest) -> Iterator[Finding]:
     if not digest.damaged_clusters:
         return
-    with RecordingReader(path) as reader:
-        start_offset_usec = reader.start_offset_usec
+    offset_usec = _start_offset_usec(path)
+    clock = "block time" if offset_usec is None else "device time"
     for cluster in digest.damaged_clusters:
+        usec = cluster.usec + (offset_usec or 0)
         yield Finding(
             "verify.file_damaged",
             Severity.ERROR,
             where,
-            f"the cluster at byte {cluster.offset_bytes} ({cluster.size_bytes} bytes, device time "
-            f"{(start_offset_usec + cluster.usec) / 1e6:.3f} s) is not what was written: its checksum differs",
+            f"the {'cluster' if cluster.is_cluster else 'stretch'} at byte {cluster.offset_bytes} "
+            f"({cluster.size_bytes} bytes, {clock} {usec / 1e6:.3f} s) is not what was written: {cluster.reason}",
             _COPY_AGAIN,
         )
+
+
+def _start_offset_usec(path: Path) -> int | None:
+    """``None`` when the header is damaged too."""
+    try:
+        with RecordingReader(path) as reader:
+            return reader.start_offset_usec
+    except RecordingError:
+        return None

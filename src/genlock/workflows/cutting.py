@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from genlock.errors import RecordingError, SessionFolderError
@@ -69,19 +70,29 @@ def trim(
         progress: told of every file.
 
     Raises:
-        UnreadableInputError: the source cannot be read, the output exists, or the epoch is not there.
+        UnreadableInputError: the source cannot be read or holds nothing of the stretch, the output exists, or the epoch
+            is not there.
     """
-
-    def spans(devices: _Devices, reference: str) -> list[Span]:
-        times, period_usec = moments(devices[reference]), devices[reference][0].config.camera_fps.period_usec
-        limits = [None if usec is None else snapped(usec, times, period_usec) for usec in (from_usec, until_usec)]
-        return [Span(*limits)]
-
     shown = [
         ("the beginning", "the end")[n] if t is None else f"{t / 1e6:g} s"
         for n, t in enumerate((from_usec, until_usec))
     ]
-    note = f"trimmed: {shown[0]} to {shown[1]} of device time"
+    stretch = f"{shown[0]} to {shown[1]} of device time"
+
+    def spans(devices: _Devices, reference: str) -> list[Span]:
+        times, period_usec = moments(devices[reference]), devices[reference][0].config.camera_fps.period_usec
+        limits = [None if usec is None else snapped(usec, times, period_usec) for usec in (from_usec, until_usec)]
+        span = Span(*limits)
+        if not span.holds(times).any():
+            there = (
+                f"its captures lie from {times[0] / 1e6:.3f} to {times[-1] / 1e6:.3f} s"
+                if len(times)
+                else "none at all"
+            )
+            raise RecordingError(source, f"holds no capture from {stretch}: {there}.")
+        return [span]
+
+    note = f"trimmed: {stretch}"
     if not source.is_dir():
         with _opened({"": (source,)}) as devices:
             rewritten = rewrite(devices[""], output, span=spans(devices, "")[0])
@@ -142,11 +153,20 @@ def merge_parts(sources: Sequence[Path], output: Path, *, progress: Progress | N
         folder = SessionFolder.open(sources[0])
         note = "parts joined"
         return _cut_session(folder, output, folder.epochs(), lambda d, r: [Span()], note, progress or NoProgress())
+    for path in sources:
+        if path.is_dir():
+            raise SessionFolderError(path, "is a folder among files; name one session folder alone, or only MKV files.")
     with _opened({"": sources}) as devices:
         readers = sorted(devices[""], key=lambda reader: int(next(iter(moments([reader])), 0)))
         whose = {(reader.serial, reader.start_offset_usec) for reader in readers}
         if len(whose) > 1:
             raise RecordingError(readers[1].path, "is no part of the same recording: serial or start offset differ.")
+        for former, latter in pairwise(readers):
+            ends, begins = moments([former]), moments([latter])
+            if len(ends) and len(begins) and begins[0] <= ends[-1]:
+                raise RecordingError(
+                    latter.path, f"holds captures of the same time as {former.path}: name each part once."
+                )
         rewritten = rewrite(readers, output)
     return _result(output, [output], rewritten.size_bytes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genlock.devices import open_backend
 from genlock.errors import RigError
@@ -34,6 +35,18 @@ class DemoResult:
     files: ReportFiles
     failure: str | None = None
     """Why the run failed; what it had recorded was judged all the same."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line prints it. Any: JSON."""
+        return {
+            "format_version": 1,
+            "plan": self.plan.to_json(),
+            "take": self.take.to_json() if self.take else None,
+            "failure": self.failure,
+            "report": self.report.to_json(),
+            "files": {"html": str(self.files.html), "json": str(self.files.json)},
+            "findings": [finding.to_json() for finding in self.report.findings],
+        }
 
 
 def demo_rig_toml(devices: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from genlock.errors import UnworkablePlanError
@@ -9,7 +10,7 @@ from genlock.findings import Finding, Severity
 from genlock.k4a import WiredSyncMode
 from genlock.plan import Plan
 
-__all__ = ["FIRST_PULSE_WAIT_SEC", "plan_of_host", "waits_for_another_host"]
+__all__ = ["FIRST_PULSE_WAIT_SEC", "plan_of_host", "plan_of_share", "waits_for_another_host"]
 
 FIRST_PULSE_WAIT_SEC = 3600.0
 """How long subordinates wait for a master that is started on another computer, by hand."""
@@ -41,6 +42,18 @@ def plan_of_host(plan: Plan, host: str | None) -> Plan:
         start_order=tuple(serial for serial in plan.start_order if serial in serials),
         budget=tuple(budget for budget in plan.budget if budget.host == host),
     )
+
+
+def plan_of_share(plan: Plan, host: str, serials: Collection[str]) -> Plan:
+    """The part of a plan that a session is of: one computer's, if it recorded just the devices plugged into it.
+
+    Args:
+        plan: of the whole rig.
+        host: the computer that recorded.
+        serials: the devices that it recorded.
+    """
+    own = {device.serial for device in plan.devices if device.host == host}
+    return plan_of_host(plan, host) if own and own == set(serials) else plan
 
 
 def waits_for_another_host(plan: Plan) -> bool:

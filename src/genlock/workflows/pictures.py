@@ -42,7 +42,7 @@ def look_at_pictures(parts: Sequence[RecordingReader]) -> tuple[PictureSample, .
 
 def _look_at_part(reader: RecordingReader, count: int) -> Iterator[PictureSample]:
     stamps = reader.stamps()
-    times_usec = np.sort(np.maximum(stamps.color_usec, stamps.depth_usec))
+    times_usec = np.sort(stamps.begins_usec)
     if not times_usec.size:
         return
     edge = int(_EDGE_RATIO * times_usec.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def run_preflight(
     seconds: float | None = None,
     open_devices: OpenDevices | None = None,
     host: str | None = None,
-    find_library: Callable[[], Path] = find_k4a_library,
+    library: Path | None = None,
     disk_test_mb: int = DISK_TEST_MB,
 ) -> PreflightResult:
     """Looks at this computer and judges it; starts nothing.
@@ -86,7 +87,7 @@ def run_preflight(
         seconds: how long a take shall be; ``None``: the disk's room is told, not judged.
         open_devices: opens the backend whose devices are asked; ``None``: they are not.
         host: the name of this computer in the rig file; ``None``: it runs all devices.
-        find_library: finds libk4a without loading it.
+        library: libk4a, or the folder that holds it; ``None``: it is looked for.
         disk_test_mb: how much is written to the target folder at most.
 
     Raises:
@@ -97,7 +98,7 @@ def run_preflight(
     facts = gather_facts(
         machine,
         target,
-        find_library=find_library,
+        find_library=partial(find_k4a_library, library),
         decoded=[r for r in decoded if r is not ColorResolution.OFF],
         disk_test_mb=disk_test_mb,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from genlock._version import __version__
 from genlock.devices import Backend
-from genlock.errors import UnworkablePlanError
+from genlock.errors import RigError, SessionFolderError, UnworkablePlanError
 from genlock.findings import Finding, errors_in
 from genlock.plan import Plan
 from genlock.recording import SessionFolder, SessionState
@@ -21,6 +22,8 @@ from genlock.workflows.simulate import write_truth
 from genlock.workflows.storing import Storing, make_recorder, room_findings, storage_findings
 
 __all__ = ["TakeResult", "record_take"]
+
+logger = logging.getLogger(__name__)
 
 _USUAL_STORING = Storing()
 
@@ -109,8 +112,9 @@ def record_take(
 
     Raises:
         UnworkablePlanError: the plan holds errors; nothing was written.
-        SessionFolderError: the folder exists or cannot be made.
-        RigError: devices or disks failed; the folder, if there is one, holds what was recorded until then.
+        SessionFolderError: the folder exists, cannot be made, or cannot be completed.
+        RigError: devices or disks failed; its findings tell what was lost. The folder, if there is one, holds what was
+            recorded until then.
     """
     if plan.has_errors:
         raise UnworkablePlanError(errors_in(plan.findings))
@@ -135,6 +139,8 @@ def record_take(
         take.run()
     except BaseException as error:
         failure = None if take.reason is FinishReason.CANCELLED else str(error)
+        if isinstance(error, RigError):
+            error.findings = tuple(take.findings)
         raise
     finally:
         if take.reason is FinishReason.FAILED and failure is None:
@@ -142,8 +148,13 @@ def record_take(
         # Without a recording and without a finding, such as of a plug in the wrong jack, there is nothing to judge.
         is_evidence = failure is None or len(take.findings) > len(room)
         if is_evidence or not folder.discard():
-            folder.finish(SessionState(take.reason), take.digests, failure)
-            write_truth(backend, folder.path)
+            try:
+                folder.finish(SessionState(take.reason), take.digests, failure)
+                write_truth(backend, folder.path)
+            except OSError as error:
+                if failure is None:
+                    raise SessionFolderError(folder.path, f"cannot be completed: {error.strerror or error}") from error
+                logger.error("%s: how it ended cannot be written: %s", folder.path, error)
     return TakeResult(folder, tuple(take.statuses), tuple(take.findings), time.monotonic() - began_sec)
 
 
@@ -243,6 +254,9 @@ class _Take:
         self._folder.log({key: value for key, value in asdict(event).items() if value is not None or key == "serial"})
         if event.event == "phase" and event.detail in _STEPS:
             self._progress.step(_STEPS[event.detail])
+        if event.event == "phase" and event.detail == "running" and waits_for_another_host(self._plan):
+            minutes = FIRST_PULSE_WAIT_SEC / 60
+            self._progress.step(f"wait for the first pulse: start the master now; given up after {minutes:g} min")
 
 
 def _patience(plan: Plan) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,8 @@ def make_recorder(
 
 
 def storage_findings(recorder: Recorder, status: SessionStatus, folder: SessionFolder) -> Iterator[Finding]:
-    """What did not reach the disk, from when to when, and whom the disk held up; each loss is a line of the log too."""
+    """What did not reach the disk, from when to when, and whom the disk held up; all of it is in the log too."""
     for serial, parts in recorder.parts.items():
-        yield from _late(serial, parts)
         for part in parts:
             for loss in part.losses:
                 folder.log(
@@ -70,27 +69,31 @@ def storage_findings(recorder: Recorder, status: SessionStatus, folder: SessionF
                         "samples": loss.samples,
                     }
                 )
-                yield Finding(
-                    "session.disk_refused",
-                    Severity.ERROR,
-                    f"device {serial}",
-                    f"{loss.samples} images or inertial samples between {loss.first_usec / 1e6:.3f} s and "
-                    f"{loss.last_usec / 1e6:.3f} s of its clock are not in {part.path.name}: {loss.reason}",
-                    "Everything before and after is there. Free some space or record to another disk.",
-                )
-    for serial, device in status.devices.items():
-        if device.lane.blocked_nsec:
+        for finding in (
+            *_gone(serial, parts),
+            *_late(serial, parts),
+            *_refused(serial, parts),
+            *_held_up(serial, status),
+        ):
+            folder.log({"event": "finding", "serial": serial, "detail": str(finding), "code": finding.code})
+            yield finding
+
+
+def _gone(serial: str, parts: Sequence[RecordingSummary]) -> Iterator[Finding]:
+    for part in parts:
+        if not part.path.exists():
+            last_usec = part.start_offset_usec + part.duration_usec
             yield Finding(
-                "session.disk_slow",
-                Severity.WARNING,
+                "session.file_removed",
+                Severity.ERROR,
                 f"device {serial}",
-                f"{device.lane.deepest} captures waited for the disk and the device was held up for "
-                f"{device.lane.blocked_nsec / 1e9:.2f} s in all; what it then dropped itself shows as gaps",
-                "Record to a faster disk, spread the devices over several, or lower mode or rate.",
+                f"its file {part.path} was removed while it was recorded, or its disk was: {part.captures} captures, "
+                f"{part.start_offset_usec / 1e6:.3f} s to {last_usec / 1e6:.3f} s of its clock, are lost",
+                "Leave the folder and its disk alone while it is recorded.",
             )
 
 
-def _late(serial: str, parts: tuple[RecordingSummary, ...]) -> Iterator[Finding]:
+def _late(serial: str, parts: Sequence[RecordingSummary]) -> Iterator[Finding]:
     refused = sum(part.refused_samples for part in parts)
     if refused:
         yield Finding(
@@ -100,4 +103,34 @@ def _late(serial: str, parts: tuple[RecordingSummary, ...]) -> Iterator[Finding]
             f"{refused} images or inertial samples are not in its recording: they came so late that they lay before "
             "its beginning",
             "Look at USB bandwidth and at the processor's load; verify tells which moments are missing.",
+        )
+
+
+def _refused(serial: str, parts: Sequence[RecordingSummary]) -> Iterator[Finding]:
+    """One finding a file and reason, however often the disk refused."""
+    for part in parts:
+        for reason in dict.fromkeys(loss.reason for loss in part.losses):
+            losses = [loss for loss in part.losses if loss.reason == reason]
+            first_usec, last_usec = min(loss.first_usec for loss in losses), max(loss.last_usec for loss in losses)
+            stretches = f", in {len(losses)} stretches that the log names," if len(losses) > 1 else ""
+            yield Finding(
+                "session.disk_refused",
+                Severity.ERROR,
+                f"device {serial}",
+                f"{sum(loss.samples for loss in losses)} images or inertial samples between {first_usec / 1e6:.3f} s "
+                f"and {last_usec / 1e6:.3f} s of its clock{stretches} are not in {part.path.name}: {reason}",
+                "Everything else is there. Free some space or record to another disk.",
+            )
+
+
+def _held_up(serial: str, status: SessionStatus) -> Iterator[Finding]:
+    lane = status.devices[serial].lane if serial in status.devices else None
+    if lane is not None and lane.blocked_nsec:
+        yield Finding(
+            "session.disk_slow",
+            Severity.WARNING,
+            f"device {serial}",
+            f"{lane.deepest} captures waited for the disk and the device was held up for "
+            f"{lane.blocked_nsec / 1e9:.2f} s in all; what it then dropped itself shows as gaps",
+            "Record to a faster disk, spread the devices over several, or lower mode or rate.",
         )

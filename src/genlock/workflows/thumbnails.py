@@ -30,8 +30,7 @@ def thumbnail_strip(path: Path, moments: int = 8) -> Picture:
         RecordingError: it cannot be opened, or holds no image.
     """
     with RecordingReader(path) as reader:
-        times_usec = reader.stamps()
-        at_usec = np.maximum(times_usec.color_usec, times_usec.depth_usec)
+        at_usec = reader.stamps().begins_usec
         if len(at_usec) == 0:
             raise RecordingError(path, "holds no image to show.")
         chosen = np.unique(np.linspace(0, len(at_usec) - 1, moments).astype(int))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genlock.errors import RecordingError, SessionFolderError
-from genlock.findings import errors_in
+from genlock.findings import Finding, Severity, errors_in
+from genlock.plan import Plan
 from genlock.recording import RecordingReader, SessionFolder, SessionState
 from genlock.sync import LossEvidence
 from genlock.verify import (
@@ -27,7 +28,9 @@ from genlock.verify import (
     verify_take,
 )
 from genlock.workflows.checksums import check_files
+from genlock.workflows.hosts import plan_of_share
 from genlock.workflows.pictures import look_at_pictures
+from genlock.workflows.progress import Progress
 
 __all__ = ["Depth", "verify_files", "verify_path", "verify_session"]
 
@@ -45,22 +48,23 @@ class Depth:
 _USUAL_DEPTH = Depth()
 
 
-def verify_path(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
+def verify_path(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH, progress: Progress | None = None) -> Report:
     """Judges one session folder, or the files of one take.
 
     Raises:
         UnreadableInputError: something is no session folder or no recording; says which.
     """
-    if len(paths) == 1 and paths[0].is_dir():
-        report = verify_session(paths[0], depth)
-    else:
-        for path in paths:
-            if path.is_dir():
-                raise SessionFolderError(
-                    path, "is a folder among files; name one session folder alone, or only MKV files."
-                )
-        report = verify_files(paths, depth)
-    return _read_bytes(report, paths) if depth.files else report
+    is_session = len(paths) == 1 and paths[0].is_dir()
+    for path in paths if not is_session else ():
+        if path.is_dir():
+            raise SessionFolderError(path, "is a folder among files; name one session folder alone, or only MKV files.")
+    changes = tuple(check_files(paths, progress)) if depth.files else ()
+    try:
+        report = verify_session(paths[0], depth) if is_session else verify_files(paths, depth)
+    except RecordingError as error:  # what was found in the other files is not lost with it
+        told = [f"{finding.where}: {finding.message}" for finding in errors_in(changes)]
+        raise RecordingError(error.path, "\n".join([error.reason, *told])) from error
+    return _with_changes(report, changes) if depth.files else report
 
 
 def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
@@ -72,6 +76,7 @@ def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
     is_empty = folder.session.state is SessionState.FAILED and len(missing) == len(expected)
     if missing and not is_empty:
         raise RecordingError(missing[0], f"is named by {path / 'session.json'} but does not exist.")
+    plan = plan_of_share(folder.plan, folder.session.host, folder.session.recordings)
     epochs = folder.epochs()
     logs = _logs(folder)
     last = max(epochs)
@@ -81,7 +86,7 @@ def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
         reports[number] = verify_take(
             TakeEvidence(
                 devices=devices,
-                plan=folder.plan,
+                plan=plan,
                 starts=_starts(logs[number]) if number in logs else None,
                 alarms=_alarms(logs.get(number, ())),
                 live_findings=_live_findings(logs.get(number, ())),
@@ -95,7 +100,22 @@ def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
     digests = folder.session.digests
     names = {} if is_empty else {file.relative_to(folder.path).as_posix(): file for file in expected}
     told = tuple(FileReport(name, file.stat().st_size, digests.get(name)) for name, file in sorted(names.items()))
-    return replace(combine_epochs(folder.session.name, reports), files=told)
+    report = combine_epochs(folder.session.name, reports)
+    return replace(report, files=told, findings=(*report.findings, *_others(folder, plan)))
+
+
+def _others(folder: SessionFolder, share: Plan) -> Iterator[Finding]:
+    """What a session of one computer's devices does not hold."""
+    others = sorted({device.serial for device in folder.plan.devices} - {device.serial for device in share.devices})
+    if others:
+        yield Finding(
+            "verify.one_host",
+            Severity.INFO,
+            "session",
+            f"only the devices of host {folder.session.host} were judged; {', '.join(others)} of the same rig are "
+            "recorded by other computers",
+            "Make one session of all: genlock session merge. Then verify that.",
+        )
 
 
 def verify_files(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
@@ -115,9 +135,8 @@ def verify_files(paths: Sequence[Path], depth: Depth = _USUAL_DEPTH) -> Report:
     return replace(report, files=tuple(FileReport(str(path), path.stat().st_size, None) for path in sorted(paths)))
 
 
-def _read_bytes(report: Report, paths: Sequence[Path]) -> Report:
+def _with_changes(report: Report, findings: tuple[Finding, ...]) -> Report:
     """The same report, knowing whether the files are still what was written."""
-    findings = tuple(check_files(paths))
     damaged = {finding.where for finding in errors_in(findings)}
     files = tuple(
         replace(file, is_intact=not any(Path(file.name).as_posix().endswith(where) for where in damaged))

@@ -1,6 +1,7 @@
 """Recordings that others left open, rescued; the original stays as it is."""
 
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from genlock.errors import RecordingError
 from genlock.findings import Severity
-from genlock.recording import OffsetSource, RecordingReader, digest_recording, repair_recording
+from genlock.recording import OffsetSource, RecordingReader, TrackName, digest_recording, repair_recording
 from support.recordings import (
     CONFIGS,
     SMALL_CONFIG,
@@ -63,6 +64,40 @@ def test_a_torn_last_cluster_is_dropped_and_everything_before_it_kept(whole: Pat
         assert imu_values(list(reader.imu())) == imu
     digest = digest_recording(result.repaired)
     assert (digest.root, digest.damaged_clusters) == (result.digest_root, ())
+
+
+def test_a_closed_recording_that_was_cut_is_not_called_unfinished(whole: Path):
+    whole.write_bytes(whole.read_bytes()[:-300_000])
+    with RecordingReader(whole) as reader:
+        assert [finding.code for finding in reader.findings] == ["recording.truncated"]
+
+
+def test_content_that_contradicts_its_checksum_is_told_because_the_new_checksums_would_hide_it(whole: Path):
+    assert not [f for f in repair_recording(whole, whole.with_name("first.mkv")).findings if "content" in f.code]
+    content = bytearray(whole.read_bytes())
+    with RecordingReader(whole) as reader:
+        at = reader.stored.index.tracks[1].offsets[12]
+        usec = reader.image_usec(TrackName.COLOR)[12]
+    content[at + 500] ^= 4
+    whole.write_bytes(content)
+    (finding,) = [f for f in repair_recording(whole).findings if f.code == "recording.content_changed"]
+    told = re.search(r"1 cluster at byte (\d+), device time ([\d.]+) s", finding.message)
+    assert told
+    assert int(told[1]) < at
+    assert abs(float(told[2]) - usec / 1e6) < 0.033  # within one cluster
+
+
+def test_a_recording_that_begins_at_the_clock_s_zero_is_told_so(tmp_path: Path):
+    path = tmp_path / "take.mkv"
+    write_recording(path, SMALL_CONFIG, make_captures(SMALL_CONFIG, 5, first_usec=0))
+    result = repair_recording(path)
+    assert (result.first_usec, result.last_usec) == (0, 4 * 33_333)
+
+
+def test_a_folder_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordingError, match="directory"):
+        repair_recording(Path())
 
 
 def test_the_offset_comes_from_inertial_samples_and_is_certain(whole: Path):

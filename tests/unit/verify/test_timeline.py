@@ -14,24 +14,30 @@ def paced(first: int, count: int, *, without: tuple[int, ...] = ()) -> np.ndarra
 
 def test_loose_files_are_judged_on_their_common_span() -> None:
     times = [paced(10, 100), paced(0, 90), paced(5, 300)]
-    assert find_span(times, PERIOD_USEC, is_session=False) == (10 * PERIOD_USEC, 89 * PERIOD_USEC)
+    assert find_span([[one] for one in times], PERIOD_USEC) == (10 * PERIOD_USEC, 89 * PERIOD_USEC)
 
 
 def test_a_session_may_lack_nine_periods_at_its_ends_and_no_more() -> None:
     times = [paced(0, 300), paced(60, 100)]
-    assert find_span(times, PERIOD_USEC, is_session=True) == (300_000, 299 * PERIOD_USEC - 300_000)
+    assert find_span([times], PERIOD_USEC) == (300_000, 299 * PERIOD_USEC - 300_000)
     close = [paced(0, 300), paced(7, 286)]
-    assert find_span(close, PERIOD_USEC, is_session=True) == (7 * PERIOD_USEC, 292 * PERIOD_USEC)
+    assert find_span([close], PERIOD_USEC) == (7 * PERIOD_USEC, 292 * PERIOD_USEC)
+
+
+def test_computers_end_when_they_are_stopped_but_the_devices_of_one_end_together() -> None:
+    whole, short, died = paced(0, 300), paced(2, 200), paced(0, 100)
+    assert find_span([[whole], [short, short]], PERIOD_USEC) == (2 * PERIOD_USEC, 201 * PERIOD_USEC)
+    assert find_span([[whole], [short, died]], PERIOD_USEC) == (2 * PERIOD_USEC, 201 * PERIOD_USEC - 300_000)
 
 
 def test_two_single_captures_of_one_moment_have_it_in_common() -> None:
-    start_usec, end_usec = find_span([np.array([1000]), np.array([845])], PERIOD_USEC, is_session=False)
+    start_usec, end_usec = find_span([[np.array([1000])], [np.array([845])]], PERIOD_USEC)
     assert (start_usec, end_usec) == (845, 1000)
     assert make_timeline(np.array([1000]), PERIOD_USEC, (start_usec, end_usec)).is_in_span.tolist() == [True]
 
 
 def test_files_without_common_time_have_an_empty_span() -> None:
-    span = find_span([paced(0, 10), paced(20, 10)], PERIOD_USEC, is_session=False)
+    span = find_span([[paced(0, 10)], [paced(20, 10)]], PERIOD_USEC)
     assert span[1] < span[0]
     assert not make_timeline(paced(0, 10), PERIOD_USEC, span).is_in_span.any()
 

@@ -71,8 +71,8 @@ def find_library(
             return found[0]
     raise BackendUnavailableError(
         f"libk4a, the Azure Kinect SDK's library, was not found. Looked at: {LIBRARY_VARIABLE} (not set); "
-        f"{'; '.join(looked_at)}. Install Microsoft's Azure Kinect SDK 1.4, or pip install 'genlock[sdk]', or let "
-        f"{LIBRARY_VARIABLE} name the library"
+        f"{'; '.join(looked_at)}. Install Microsoft's Azure Kinect SDK 1.4, or pip install 'genlock[sdk]', or name the "
+        f"library: {LIBRARY_VARIABLE}, on a command line --k4a-library"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -14,7 +15,7 @@ from genlock.clock import Clock, SystemClock, VirtualClock
 from genlock.devices.base import DeviceInfo
 from genlock.devices.playback.device import PlaybackDevice
 from genlock.devices.playback.stage import Stage
-from genlock.errors import BackendUnavailableError, DeviceOpenError, OpenFailure
+from genlock.errors import BackendUnavailableError, DeviceOpenError, OpenFailure, RecordingError
 from genlock.k4a import SyncJacks, WiredSyncMode
 from genlock.recording import RecordingReader, SessionFolder, moments
 from genlock.rig import Rig, expected_jacks
@@ -27,7 +28,7 @@ class PlaybackBackend:
 
     Args:
         rig: the rig that was recorded; says how it is wired.
-        take: a session folder, or files of one take, one a device.
+        take: a session folder, or files of one take; those of one device are parts of its recording.
         pace: ``"fast"``: as fast as whoever reads can (time is virtual); a number: recorded seconds per second, 1.0 is
             as it was; ``"step"``: captures wait for ``step``.
         epoch: which epoch of a session.
@@ -149,15 +150,31 @@ _KEPT_TAGS = frozenset({"GENLOCK_BACKEND"})
 
 def _files_of(take: Path | Sequence[Path], epoch: int) -> dict[str, tuple[Path, ...]]:
     if not isinstance(take, Path):
-        return {_serial_of(path): (path,) for path in take}
+        return _by_serial(take)
     if not take.is_dir():
-        return {_serial_of(take): (take,)}
+        return _by_serial([take])
     epochs = SessionFolder.open(take).epochs()
     if epoch not in epochs:
         raise BackendUnavailableError(f"{take} has no epoch {epoch}; there are: {', '.join(map(str, epochs))}")
     return epochs[epoch]
 
 
-def _serial_of(path: Path) -> str:
-    with RecordingReader(path) as reader:
-        return reader.serial or path.stem
+def _by_serial(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Loose files, those of one device in order: parts of one recording, or not to be played together."""
+    found: dict[str, list[tuple[int, int, Path]]] = {}
+    offsets: dict[str, int] = {}
+    for path in paths:
+        with RecordingReader(path) as reader:
+            serial, times = reader.serial or path.stem, moments([reader])
+            if offsets.setdefault(serial, reader.start_offset_usec) != reader.start_offset_usec:
+                raise RecordingError(
+                    path, f"and {found[serial][0][2]} are both of device {serial}, of different takes."
+                )
+            span = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
+            found.setdefault(serial, []).append((*span, path))
+    for serial, parts in found.items():
+        parts.sort(key=lambda part: part[:2])
+        for (_, end_usec, former), (begin_usec, _, latter) in pairwise(parts):
+            if begin_usec <= end_usec:
+                raise RecordingError(latter, f"and {former} are both of device {serial} and of the same time.")
+    return {serial: tuple(path for _, _, path in parts) for serial, parts in found.items()}

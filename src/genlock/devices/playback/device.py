@@ -191,21 +191,25 @@ class PlaybackDevice:
         return known.get(setting.value, PowerlineFrequency.HZ_60) if setting else PowerlineFrequency.HZ_60
 
     def _refuse_what_was_not_recorded(self) -> None:
-        for name in (
+        names = [
             "color_resolution",
             "depth_mode",
             "camera_fps",
             "wired_sync_mode",
             "subordinate_delay_off_master_usec",
             "depth_delay_off_color_usec",
-        ):
-            wanted, recorded = getattr(self._armed, name), getattr(self._recorded, name)
-            if wanted != recorded:
-                raise DeviceStartError(
-                    self._serial,
-                    f"{name} is planned as {wanted} and was recorded as {recorded}: play a take with its own plan",
-                    "not_as_recorded",
-                )
+        ]
+        if self._armed.has_color and self._recorded.has_color:
+            names.insert(0, "color_format")  # a recording without color does not say
+        differences = [
+            f"{name} is planned as {wanted} and was recorded as {recorded}"
+            for name in names
+            if (wanted := getattr(self._armed, name)) != (recorded := getattr(self._recorded, name))
+        ]
+        if differences:
+            raise DeviceStartError(
+                self._serial, f"{'; '.join(differences)}: play a take with its own plan", "not_as_recorded"
+            )
 
     def _rewind(self) -> None:
         self._playing.close()
