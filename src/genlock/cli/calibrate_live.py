@@ -25,7 +25,7 @@ from genlock.cli.calibrate import (
 from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome
-from genlock.cli.simulation import FAST, BackendName, Faults, Pace, ScenarioFile, TakeToPlay, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendChoices, BackendName, backend_options
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from genlock.calibrate import CameraCoverage, Guidance
 
 __all__ = ["live"]
+
+FilmSeconds = Annotated[
+    float | None,
+    Parameter(
+        validator=validators.Number(gt=0),
+        help="Film so long, in seconds of the reference's time; else until enough was seen, or Ctrl-C.",
+    ),
+]
 
 
 def live(
@@ -45,24 +53,16 @@ def live(
     imager: ImagerName = "color",
     world: WorldText = "",
     refine: Refine = (),
-    seconds: Annotated[
-        float | None,
-        Parameter(
-            validator=validators.Number(gt=0),
-            help="Film so long, in seconds of the reference's time; else until enough was seen, or Ctrl-C.",
-        ),
-    ] = None,
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
-    take: TakeToPlay = (),
-    pace: Pace = FAST,
+    seconds: FilmSeconds = None,
+    choices: BackendChoices = AS_USUAL,
     jsonl: Annotated[bool, Parameter(negative="", help="Print one JSON object a look, up to six a second.")] = False,
     json: Json = False,
 ) -> Outcome:
     """Calibrate while filming: a table says which device has seen the board where, what is missing, what to film next.
 
     Ends when enough was seen; Ctrl-C ends the filming earlier and solves with what there is. Nothing is recorded. The
-    virtual rig (--backend sim) waves the target that is asked for, unless a scenario says otherwise.
+    virtual rig (--backend sim) waves the target that is asked for, unless a scenario says otherwise. Exit status 1 when
+    the calibration is rejected.
 
     Example: genlock calibrate live studio.toml --backend sim --target charuco:9x6:80mm:60mm:DICT_5X5_250
     """
@@ -72,7 +72,7 @@ def live(
     from genlock.plan import make_plan
     from genlock.rig import load_rig
     from genlock.workflows.boards import Imager, Refinement
-    from genlock.workflows.calibrate import write_calibration
+    from genlock.workflows.calibrate import make_place, write_calibration
     from genlock.workflows.calibrate_live import calibrate_live
 
     board = target_of(target)
@@ -80,9 +80,10 @@ def live(
         return board
     loaded = load_rig(rig)
     plan = make_plan(loaded)
-    options = backend_options(backend, loaded, fault, scenario, take=take, pace=pace)
+    make_place(output)
+    options = backend_options(backend, loaded, choices)
     try:
-        if "scenario" in options and scenario is None:
+        if "scenario" in options and choices.scenario is None:
             options["scenario"] = replace(options["scenario"], scene=SceneName.BOARD, board=board)
         with (
             cancellation() as is_cancelled,

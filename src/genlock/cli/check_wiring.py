@@ -8,7 +8,7 @@ from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, INTERRUPTED, UNWORKABLE, Outcome, show_findings
 from genlock.cli.progress import shown_progress
-from genlock.cli.simulation import BackendName, Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendName, Circumstances, backend_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +21,7 @@ def check_wiring(
     /,
     *,
     backend: BackendName,
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
+    circumstances: Circumstances = AS_USUAL,
     json: Json = False,
 ) -> Outcome:
     """Try every subordinate together with the master, master last, and say which cable or role is wrong.
@@ -42,7 +41,7 @@ def check_wiring(
     plan = make_plan(loaded)
     if plan.has_errors:
         raise UnworkablePlanError(errors_in(plan.findings))
-    options = backend_options(backend, loaded, fault, scenario)
+    options = backend_options(backend, loaded, circumstances)
     with (
         cancellation() as is_cancelled,
         shown_progress(is_quiet=json) as progress,

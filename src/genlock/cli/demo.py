@@ -17,6 +17,8 @@ from genlock.cli.simulation import Faults, ScenarioFile
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from genlock.workflows.demo import DemoResult
+
 __all__ = ["demo"]
 
 
@@ -40,7 +42,7 @@ def demo(
     `genlock record` makes; report.html and report.json lie beside it.
 
     With --fault something goes wrong, and the report says what: genlock demo --seconds 6 --fault
-    cable_pulled@3s:000000000002
+    cable_pulled@3s:000000000002. Exit status 1 when the verdict is fail.
 
     Example: genlock demo --devices 5 --seconds 4 -o my-take
     """
@@ -60,30 +62,19 @@ def demo(
         )
         was_cancelled = is_cancelled()
 
-    def show(console: Console) -> None:
-        console.print(result.report.to_text(), markup=False, highlight=False, soft_wrap=True)
-        if result.failure:
-            console.print(f"\nthe run ended early: {result.failure}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"\nsession  {folder}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"report   {result.files.html}", markup=False, highlight=False, soft_wrap=True)
-        console.print(
-            f"\nLook at it: open {result.files.html} in a browser. Judge it again: genlock verify {folder}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    judged = UNWORKABLE if result.report.verdict is Verdict.FAIL else DONE
+    status = INTERRUPTED if was_cancelled else judged
+    return Outcome(status, result.to_json(), lambda console: _show(console, result, folder))
 
-    status = UNWORKABLE if result.report.verdict is Verdict.FAIL else DONE
-    return Outcome(
-        INTERRUPTED if was_cancelled else status,
-        {
-            "format_version": 1,
-            "plan": result.plan.to_json(),
-            "take": result.take.to_json() if result.take else None,
-            "failure": result.failure,
-            "report": result.report.to_json(),
-            "files": {"html": str(result.files.html), "json": str(result.files.json)},
-            "findings": [finding.to_json() for finding in result.report.findings],
-        },
-        show,
-    )
+
+def _show(console: Console, result: DemoResult, folder: Path) -> None:
+    lines = [result.report.to_text()]
+    if result.failure:
+        lines.append(f"\nthe run ended early: {result.failure}")
+    lines += [
+        f"\nsession  {folder}",
+        f"report   {result.files.html}",
+        f"\nLook at it: open {result.files.html} in a browser. Judge it again: genlock verify {folder}",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from genlock.cli.options import Json
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome, show_findings
-from genlock.cli.simulation import backend_options
+from genlock.cli.simulation import Circumstances, K4aLibrary, backend_options
 from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def devices(
         str,
         Parameter(help="Whose devices: native, of this computer; sim, those that the rig file gives the virtual rig."),
     ] = "native",
+    k4a_library: K4aLibrary = None,
     json: Json = False,
 ) -> Outcome:
     """List the devices of this computer: serial, firmware, plugs in the sync jacks, place on the USB bus.
@@ -48,7 +49,7 @@ def devices(
     if backend == "sim" and rig is None:
         raise UnreadableInputError("RIG", "the virtual rig has the devices of a rig file: name one")
     loaded = load_rig(rig) if rig else None
-    options = backend_options(backend, loaded or Rig(), (), None)
+    options = backend_options(backend, loaded or Rig(), Circumstances(k4a_library=k4a_library))
     with open_backend(backend, loaded or Rig(), **options) as opened:
         usb = gather_usb(this_machine()) if backend == "native" else None
         result = find_devices(opened, platform.node(), usb=usb, rig=loaded)

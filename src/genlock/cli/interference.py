@@ -8,7 +8,7 @@ from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, INTERRUPTED, UNWORKABLE, Outcome, show_findings
 from genlock.cli.progress import shown_progress
-from genlock.cli.simulation import BackendName, Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendName, Circumstances, backend_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +21,7 @@ def interference(
     /,
     *,
     backend: BackendName,
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
+    circumstances: Circumstances = AS_USUAL,
     json: Json = False,
 ) -> Outcome:
     """Measure each laser alone, then every pair together: invalid pixels, temporal noise in mm, against the plan.
@@ -40,7 +39,7 @@ def interference(
 
     loaded = load_rig(rig)
     plan = make_plan(loaded)
-    options = backend_options(backend, loaded, fault, scenario, is_still=True)
+    options = backend_options(backend, loaded, circumstances, is_still=True)
     with (
         cancellation() as is_cancelled,
         shown_progress(is_quiet=json) as progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -51,7 +52,9 @@ failed; 130 interrupted. Every verb takes --json and then prints exactly one JSO
 Start here: genlock demo
 """
 
-app = cyclopts.App(name="genlock", help=_HELP, version=__version__, help_format="plaintext")
+app = cyclopts.App(
+    name="genlock", help=_HELP, version=__version__, help_format="plaintext", suppress_keyboard_interrupt=False
+)
 _VERBS = (
     demo.demo,
     plan.plan,
@@ -97,6 +100,8 @@ _unwrap_help(app)
 
 def main() -> NoReturn:
     """The console script."""
+    # A polite kill ends a verb as Ctrl-C does: half-made files and folders are taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
@@ -135,11 +140,13 @@ def _outcome(arguments: Sequence[str]) -> Outcome | None:
     try:
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
-        message = f"{error} Try: genlock --help"
+        message = f"{error} Try: genlock {' '.join((*(error.command_chain or ()), '--help'))}"
         return Outcome(
             USAGE,
             {"format_version": 1, "error": {"kind": "usage", "message": message}, "findings": []},
-            lambda console: console.print(f"genlock: {message}", style="red", markup=False, highlight=False),
+            lambda console: console.print(
+                f"genlock: {message}", style="red", markup=False, highlight=False, soft_wrap=True
+            ),
             is_error=True,
         )
     except KeyboardInterrupt:

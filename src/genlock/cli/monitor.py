@@ -15,7 +15,7 @@ from cyclopts import Parameter, validators
 from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome, show_findings
-from genlock.cli.simulation import FAST, BackendName, Faults, Pace, ScenarioFile, TakeToPlay, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendChoices, BackendName, backend_options
 from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 
 __all__ = ["monitor"]
 
+WatchSeconds = Annotated[
+    float | None,
+    Parameter(validator=validators.Number(gt=0), help="How long, in seconds of the reference's time; else Ctrl-C."),
+]
+RealTime = Annotated[bool, Parameter(negative="", help="Let the virtual rig run in real time, not as fast as it can.")]
+LiveFaults = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Read faults of the virtual rig from standard input while it runs, one a line, their times from then "
+        "on; -KIND[:SERIAL] ends one. Implies --real-time.",
+    ),
+]
+
 _STYLES = {"locked": "green", "settling": "dim", "waiting": "dim", "lost": "bold red", "drifting": "bold red"}
 
 
@@ -36,26 +50,11 @@ def monitor(
     /,
     *,
     backend: BackendName,
-    seconds: Annotated[
-        float | None,
-        Parameter(validator=validators.Number(gt=0), help="How long, in seconds of the reference's time; else Ctrl-C."),
-    ] = None,
+    seconds: WatchSeconds = None,
     on_loss: Annotated[Literal["mark", "stop"], Parameter(help="Go on after an alarm, or stop.")] = "mark",
-    real_time: Annotated[
-        bool, Parameter(negative="", help="Let the virtual rig run in real time, not as fast as it can.")
-    ] = False,
-    fault: Faults = (),
-    live_faults: Annotated[
-        bool,
-        Parameter(
-            negative="",
-            help="Read faults of the virtual rig from standard input while it runs, one a line, their times from then "
-            "on; -KIND[:SERIAL] ends one. Implies --real-time.",
-        ),
-    ] = False,
-    scenario: ScenarioFile = None,
-    take: TakeToPlay = (),
-    pace: Pace = FAST,
+    real_time: RealTime = False,
+    live_faults: LiveFaults = False,
+    choices: BackendChoices = AS_USUAL,
     jsonl: Annotated[bool, Parameter(negative="", help="Print one JSON object a status, about one a second.")] = False,
     json: Json = False,
 ) -> Outcome:
@@ -76,7 +75,7 @@ def monitor(
 
     loaded = load_rig(rig)
     plan = make_plan(loaded)
-    options = backend_options(backend, loaded, fault, scenario, take=take, pace=pace)
+    options = backend_options(backend, loaded, choices)
     if live_faults and backend != "sim":
         raise UnreadableInputError("--live-faults", f"is for the virtual rig; the backend is {backend}")
     if (real_time or live_faults) and backend == "sim":

@@ -50,17 +50,21 @@ class Outcome:
 def outcome_of_error(error: Exception) -> Outcome:
     """The outcome of something that went wrong."""
     status, kind = _classify(error)
-    content: dict[str, object] = {"kind": kind, "message": str(error)}
+    message = _message(error)
+    content: dict[str, object] = {"kind": kind, "message": message}
     findings: tuple[Finding, ...] = ()
     if isinstance(error, RigFileError):
         content["mistakes"] = [{"where": m.where, "message": m.message} for m in error.mistakes]
     if isinstance(error, RigError):
         content["devices"] = {serial: str(getattr(e, "reason", e)) for serial, e in error.errors.items()}
+        findings = tuple(finding for finding in error.findings if finding.message not in str(error))
     if isinstance(error, UnworkablePlanError):
         findings = error.findings
 
     def show(console: Console) -> None:
-        console.print(f"genlock: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"genlock: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        if not isinstance(error, UnworkablePlanError):  # its own text holds them
+            show_findings(console, findings)
 
     return Outcome(
         status,
@@ -68,6 +72,13 @@ def outcome_of_error(error: Exception) -> Outcome:
         show,
         is_error=True,
     )
+
+
+def _message(error: Exception) -> str:
+    """What an error says; of the system's own ``FILE: No such file or directory``, without its number."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _classify(error: Exception) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from cyclopts import Parameter, validators
 
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome, show_findings
-from genlock.cli.simulation import Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import AS_USUAL, Circumstances, backend_options
 from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def preflight(
         Parameter(negative="", help="Offer to raise usbfs_memory_mb now, until the next restart; needs root or sudo."),
     ] = False,
     yes: Annotated[bool, Parameter(negative="", help="With --fix: do not ask.")] = False,
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
+    circumstances: Circumstances = AS_USUAL,
     json: Json = False,
 ) -> Outcome:
     """Look at this computer and say what stands in the way of a take, each with the command that repairs it.
@@ -71,10 +70,13 @@ def preflight(
     if plan.has_errors:
         raise UnworkablePlanError(errors_in(plan.findings))
     machine = this_machine()
-    open_devices = None if backend is None else _opener(backend, loaded, fault, scenario)
+    open_devices = None if backend is None else _opener(backend, loaded, circumstances)
 
     def look() -> PreflightResult:
-        return run_preflight(loaded, plan, machine, target, seconds=seconds, open_devices=open_devices, host=host)
+        library = circumstances.k4a_library
+        return run_preflight(
+            loaded, plan, machine, target, seconds=seconds, open_devices=open_devices, host=host, library=library
+        )
 
     result = look()
     notes: list[str] = []
@@ -86,11 +88,11 @@ def preflight(
     return Outcome(status, {**result.to_json(), "fix": notes}, lambda console: _show(console, result, notes))
 
 
-def _opener(backend: str, rig: Rig, fault: tuple[str, ...], scenario: Path | None) -> Callable[[], Backend]:
+def _opener(backend: str, rig: Rig, circumstances: Circumstances) -> Callable[[], Backend]:
     """Opens the devices when it is called; what the user said wrongly is told at once."""
     from genlock.devices import open_backend
 
-    options = backend_options(backend, rig, fault, scenario)
+    options = backend_options(backend, rig, circumstances)
     return lambda: open_backend(backend, rig, **options)
 
 

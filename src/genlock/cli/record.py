@@ -10,7 +10,7 @@ from genlock.cli.interrupt import cancellation
 from genlock.cli.options import Json, NewFolder, RigPath, Seconds
 from genlock.cli.outcome import DONE, INTERRUPTED, UNWORKABLE, Outcome, show_findings
 from genlock.cli.progress import shown_progress
-from genlock.cli.simulation import FAST, BackendName, Faults, Pace, ScenarioFile, TakeToPlay, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendChoices, BackendName, backend_options
 from genlock.cli.splitting import SplitEvery
 
 if TYPE_CHECKING:
@@ -23,6 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["record"]
 
+OnLoss = Annotated[
+    Literal["mark", "stop", "restart"],
+    Parameter(
+        help="When a device no longer follows the master: mark it and go on, stop, or restart all devices in a new "
+        "epoch of the take as soon as every plug is in its jack."
+    ),
+]
+WarmUp = Annotated[
+    bool, Parameter(negative="", help="Set exposure to automatic before its manual value, against dark images.")
+]
+OwnHost = Annotated[
+    str | None,
+    Parameter(help="Record only the devices that the rig file plugs into this host; each host its own, master last."),
+]
+OnDiskError = Annotated[
+    Literal["stop", "go-on"],
+    Parameter(help="When the disk refuses: stop, or go on, count what is lost and try again."),
+]
+
 
 def record(
     rig: RigPath,
@@ -31,32 +50,12 @@ def record(
     output: NewFolder,
     seconds: Seconds,
     backend: BackendName,
-    on_loss: Annotated[
-        Literal["mark", "stop", "restart"],
-        Parameter(
-            help="When a device no longer follows the master: mark it and go on, stop, or restart all devices in a new "
-            "epoch of the take as soon as every plug is in its jack."
-        ),
-    ] = "mark",
-    warm_up: Annotated[
-        bool,
-        Parameter(negative="", help="Set exposure to automatic before its manual value, against dark images."),
-    ] = False,
-    host: Annotated[
-        str | None,
-        Parameter(
-            help="Record only the devices that the rig file plugs into this host; each host its own, master last."
-        ),
-    ] = None,
+    on_loss: OnLoss = "mark",
+    warm_up: WarmUp = False,
+    host: OwnHost = None,
     split: SplitEvery = None,
-    on_disk_error: Annotated[
-        Literal["stop", "go-on"],
-        Parameter(help="When the disk refuses: stop, or go on, count what is lost and try again."),
-    ] = "stop",
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
-    take: TakeToPlay = (),
-    pace: Pace = FAST,
+    on_disk_error: OnDiskError = "stop",
+    choices: BackendChoices = AS_USUAL,
     json: Json = False,
 ) -> Outcome:
     """Record a take: one MKV per device into a new session folder. Ctrl-C ends it in order.
@@ -79,7 +78,7 @@ def record(
     plan = make_plan(loaded)
     if plan.has_errors:  # before the backend is opened, which may stumble over what the plan already tells
         raise UnworkablePlanError(errors_in(plan.findings))
-    options = backend_options(backend, loaded, fault, scenario, take=take, pace=pace)
+    options = backend_options(backend, loaded, choices)
     with (
         cancellation() as is_cancelled,
         shown_progress(is_quiet=json) as progress,
@@ -116,4 +115,7 @@ def _show(console: Console, result: TakeResult, plan: Plan, output: Path) -> Non
     if result.folder.session.is_simulated:
         console.print("SIMULATED: a virtual rig made these images.", style="bold magenta")
     show_findings(console, (*plan.findings, *result.findings))
-    console.print(f"Was it in sync? genlock verify {output}", markup=False, highlight=False, soft_wrap=True)
+    question = f"Was it in sync? genlock verify {output}"
+    if len(result.status.devices) < len(plan.devices):
+        question = f"One session of all computers' devices: genlock session merge {output} ... -o DIR"
+    console.print(question, markup=False, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from cyclopts import Parameter, validators
 from genlock.cli.interrupt import cancellation, interruptible
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, FAILED, INTERRUPTED, UNWORKABLE, Outcome
-from genlock.cli.simulation import BackendName, Faults, ScenarioFile, backend_options
+from genlock.cli.simulation import AS_USUAL, BackendName, Circumstances, backend_options
 from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
@@ -23,31 +23,33 @@ if TYPE_CHECKING:
 
 __all__ = ["selftest"]
 
+ReportToSend = Annotated[
+    Path | None,
+    Parameter(name=["--output", "-o"], help="Write selftest.md and selftest.json into this folder, to send back."),
+]
+LongRunSeconds = Annotated[
+    float,
+    Parameter(
+        validator=validators.Number(gte=5, lte=3600),
+        help="How long the two runs are that clocks are read from; 60 s know a clock to 2 ppm.",
+    ),
+]
+
 
 def selftest(
     rig: RigPath,
     /,
     *,
     backend: BackendName,
-    output: Annotated[
-        Path | None,
-        Parameter(name=["--output", "-o"], help="Write selftest.md and selftest.json into this folder, to send back."),
-    ] = None,
-    seconds: Annotated[
-        float,
-        Parameter(
-            validator=validators.Number(gte=5, lte=3600),
-            help="How long the two runs are that clocks are read from; 60 s know a clock to 2 ppm.",
-        ),
-    ] = 60.0,
+    output: ReportToSend = None,
+    seconds: LongRunSeconds = 60.0,
     only: Annotated[
         tuple[str, ...], Parameter(negative="", help="Try the experiment that answers this claim; may be given again.")
     ] = (),
     operator: Annotated[
         bool, Parameter(help="Somebody is there to pull a cable when asked; --no-operator: nobody is.")
     ] = True,
-    fault: Faults = (),
-    scenario: ScenarioFile = None,
+    circumstances: Circumstances = AS_USUAL,
     json: Json = False,
 ) -> Outcome:
     """Try, one by one, every claim that no hardware has confirmed, and write a report to send back.
@@ -70,7 +72,7 @@ def selftest(
     plan = make_plan(loaded)
     if plan.has_errors:
         raise UnworkablePlanError(errors_in(plan.findings))
-    options = backend_options(backend, loaded, fault, scenario, is_still=True)
+    options = backend_options(backend, loaded, circumstances, is_still=True)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     with (

@@ -1,7 +1,8 @@
-"""Options of the verbs that run a backend: what a user may tell the virtual rig, and which take to play."""
+"""Options of the verbs that run a backend: what to tell the virtual rig, which take to play, which libk4a to use."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,9 @@ from genlock.errors import UnreadableInputError
 if TYPE_CHECKING:
     from genlock.rig import Rig
 
-__all__ = ["FAST", "BackendName", "Faults", "Pace", "ScenarioFile", "TakeToPlay", "backend_options"]
+__all__ = ["AS_USUAL", "BackendChoices", "BackendName", "Circumstances", "K4aLibrary", "backend_options"]
 
-FAST = "fast"
+_FAST = "fast"
 BackendName = Annotated[
     str,
     Parameter(
@@ -34,13 +35,17 @@ ScenarioFile = Annotated[
     Path | None,
     Parameter(name="--scenario", help="The virtual rig's circumstances: seed, scene, board, timing, faults (TOML)."),
 ]
+K4aLibrary = Annotated[
+    Path | None,
+    Parameter(help="Microsoft's libk4a, or the folder that holds it; default: GENLOCK_K4A_LIBRARY, else it is found."),
+]
 TakeToPlay = Annotated[
     tuple[Path, ...],
     Parameter(
         name="--take",
         negative="",
         consume_multiple=True,
-        help="What playback plays: a session folder, or files of one take, one a device.",
+        help="What playback plays: a session folder, or files of one take; parts of a recording are played in order.",
     ),
 ]
 Pace = Annotated[
@@ -49,37 +54,59 @@ Pace = Annotated[
 ]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """Options for whoever makes the captures; each is for one backend."""
+
+    fault: Faults = ()
+    scenario: ScenarioFile = None
+    k4a_library: K4aLibrary = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BackendChoices(Circumstances):
+    """The same for verbs that can also run on a recorded take."""
+
+    take: TakeToPlay = ()
+    pace: Pace = _FAST
+
+
+AS_USUAL = BackendChoices()
+"""Where the user says nothing."""
+
+
 def backend_options(
-    backend: str,
-    rig: Rig,
-    faults: tuple[str, ...],
-    scenario: Path | None,
-    *,
-    take: tuple[Path, ...] = (),
-    pace: str = FAST,
-    is_still: bool = False,
+    backend: str, rig: Rig, chosen: Circumstances, *, is_still: bool = False
 ) -> dict[str, Any]:  # Any: each backend has options of its own
     """What to open the backend with. Raises ``UnreadableInputError`` for options that another backend obeys."""
-    of_sim = {"--fault": bool(faults), "--scenario": scenario is not None}
-    of_playback = {"--take": bool(take), "--pace": pace != FAST}
-    for owner, kind, options in (("sim", "the virtual rig", of_sim), ("playback", "playback", of_playback)):
-        given = [name for name, is_given in options.items() if is_given]
+    take, pace = (chosen.take, chosen.pace) if isinstance(chosen, BackendChoices) else ((), _FAST)
+    is_given = {
+        ("sim", "the virtual rig"): {"--fault": bool(chosen.fault), "--scenario": chosen.scenario is not None},
+        ("native", "real cameras"): {"--k4a-library": chosen.k4a_library is not None},
+        ("playback", "playback"): {"--take": bool(take), "--pace": pace != _FAST},
+    }
+    for (owner, kind), options in is_given.items():
+        given = [name for name, is_there in options.items() if is_there]
         if given and backend != owner:
             raise UnreadableInputError(given[0], f"is for {kind}; the backend is {backend}")
     if backend == "playback":
         return {"take": take[0] if len(take) == 1 else take or None, "pace": _pace_of(pace)}
+    if backend == "native" and chosen.k4a_library is not None:
+        return {"library": chosen.k4a_library}
     if backend != "sim":
         return {}
     from genlock.devices.scenario import SceneName
     from genlock.workflows.simulate import make_scenario
 
     scene = SceneName.EMPTY_ROOM if is_still else None
-    return {"scenario": make_scenario(rig, file=scenario, faults=faults, scene=scene)}
+    return {"scenario": make_scenario(rig, file=chosen.scenario, faults=chosen.fault, scene=scene)}
 
 
 def _pace_of(text: str) -> float | str:
-    if text == FAST:
-        return FAST
+    if text == _FAST:
+        return _FAST
     try:
         pace = float(text)
     except ValueError:

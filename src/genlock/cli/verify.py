@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from genlock.cli.options import Json, ReportFolder
 from genlock.cli.outcome import DONE, UNWORKABLE, Outcome
+from genlock.cli.progress import shown_progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +44,8 @@ def verify(
     from genlock.workflows.report import write_report
     from genlock.workflows.verify import Depth, verify_path
 
-    report = verify_path(paths, Depth(pictures=pictures, files=files))
+    with shown_progress(is_quiet=json) as progress:
+        report = verify_path(paths, Depth(pictures=pictures, files=files), progress)
     written = write_report(report, output) if output else None
 
     def show(console: Console) -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from genlock.cli.options import Json, RigPath
 from genlock.cli.outcome import DONE, Outcome
-from genlock.cli.simulation import Faults, ScenarioFile
+from genlock.cli.simulation import Faults, K4aLibrary, ScenarioFile
 from genlock.errors import UnreadableInputError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def virtual(
     cure: Annotated[str | None, Parameter(help="End this fault in the served rig now: KIND:SERIAL.")] = None,
     fault: Faults = (),
     scenario: ScenarioFile = None,
+    k4a_library: K4aLibrary = None,
     json: Json = False,
 ) -> Outcome:
     """Run an unmodified program, in any language, that then sees the rig's devices as if they were plugged in.
@@ -85,15 +86,19 @@ def virtual(
         timing = replace(circumstances.timing, exposures_share=ExposurePoint.CENTER)
         circumstances = replace(circumstances, is_looped=True, timing=timing)
     if serve:
-        return _served(rig, loaded, circumstances)
-    return _ran(loaded, circumstances, program, is_json=json)
+        return _served(rig, loaded, circumstances, k4a_library)
+    return _ran(loaded, circumstances, k4a_library, program, is_json=json)
 
 
-def _ran(rig: Rig, scenario: Scenario, program: Sequence[str], *, is_json: bool) -> Outcome:
+def _ran(rig: Rig, scenario: Scenario, real: Path | None, program: Sequence[str], *, is_json: bool) -> Outcome:
     """One program on a rig of its own."""
     from genlock.virtual import forwarding, private_address, run_program, serve_rig
 
-    with forwarding() as mask, private_address() as address, serve_rig(rig, address, scenario=scenario) as served:
+    with (
+        forwarding() as mask,
+        private_address() as address,
+        serve_rig(rig, address, scenario=scenario, real=real) as served,
+    ):
         environment = {**os.environ, **served.environment}
         status = run_program(program, environment, mask, stdout=sys.stderr.fileno() if is_json else None)
         refusals = tuple(served.server.refusals)
@@ -120,7 +125,7 @@ def _program_outcome(program: Sequence[str], status: int, refusals: Sequence[str
     return Outcome(status, content, lambda console: None)
 
 
-def _served(rig_file: Path, rig: Rig, scenario: Scenario) -> Outcome:
+def _served(rig_file: Path, rig: Rig, scenario: Scenario, real: Path | None) -> Outcome:
     """A rig for several programs, until somebody ends it."""
     from genlock.cli.interrupt import cancellation
     from genlock.virtual import serve_rig, shared_address
@@ -128,7 +133,7 @@ def _served(rig_file: Path, rig: Rig, scenario: Scenario) -> Outcome:
     with (
         cancellation() as is_cancelled,
         shared_address(rig_file) as address,
-        serve_rig(rig, address, scenario=scenario) as served,
+        serve_rig(rig, address, scenario=scenario, real=real) as served,
     ):
         sys.stderr.write(
             f"genlock: serving {len(rig.devices)} devices of {rig_file}; Ctrl-C ends it.\n"

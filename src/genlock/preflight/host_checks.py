@@ -161,7 +161,7 @@ def _opengl(version: str, renderer: str) -> Iterator[Finding]:
 
 def _sdk(case: Case) -> Iterator[Finding]:
     sdk = case.facts.sdk
-    install = "Install the Azure Kinect SDK 1.4, or: pip install 'genlock[sdk]'; or name it: GENLOCK_K4A_LIBRARY=FILE."
+    install = "Install the Azure Kinect SDK 1.4, or: pip install 'genlock[sdk]'; or name it: --k4a-library FILE."
     if sdk.library is None:
         yield Finding("preflight.sdk_missing", Severity.ERROR, "Azure Kinect SDK", sdk.looked_for, install)
     elif sdk.depth_engine is None and case.depth_devices and not sdk.is_virtual:

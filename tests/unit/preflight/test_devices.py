@@ -106,16 +106,13 @@ def test_it_is_told_how_long_depth_takes_to_settle_and_which_devices_must_be_col
 
 
 def preflight(tmp_path: Path, *faults: str) -> dict[str, Finding]:
-    def library() -> Path:
-        raise BackendUnavailableError("not found; looked nowhere")
-
     result = run_preflight(
         RIG,
         make_plan(RIG),
         build(WORKSTATION, tmp_path),
         tmp_path,
         open_devices=lambda: opened(*faults),
-        find_library=library,
+        library=tmp_path / "nothing",
         disk_test_mb=1,
     )
     return {finding.code: finding for finding in result.findings}
@@ -125,7 +122,7 @@ def test_plugs_are_compared_with_the_wiring(tmp_path: Path):
     findings = preflight(tmp_path, f"wrong_jack:{SECOND}")
     assert findings["session.sync_in_missing"].where == f"device {SECOND}"
     assert findings["session.sync_out_unexpected"].where == f"device {SECOND}"
-    assert findings["preflight.sdk_missing"].message == "not found; looked nowhere"
+    assert f"names {tmp_path / 'nothing'}, which does not exist" in findings["preflight.sdk_missing"].message
 
 
 def test_a_backend_that_cannot_be_loaded_does_not_end_the_look_at_the_computer(tmp_path: Path):
@@ -138,7 +135,6 @@ def test_a_backend_that_cannot_be_loaded_does_not_end_the_look_at_the_computer(t
         build(WORKSTATION, tmp_path),
         tmp_path,
         open_devices=missing,
-        find_library=lambda: tmp_path / "libk4a.so",
         disk_test_mb=1,
     )
     assert "preflight.backend_unavailable" in {f.code for f in result.findings}
