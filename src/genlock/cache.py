@@ -15,8 +15,9 @@ CACHE_VARIABLE = "GENLOCK_CACHE_DIR"
 
 
 def cache_folder(name: str) -> Path:
-    """The folder of this name in the cache: ``GENLOCK_CACHE_DIR``, else ``genlock`` in the user's cache. Not made."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named) / name
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genlock" / name
+    """The folder of this name in genlock's folder in ``GENLOCK_CACHE_DIR``, else in the user's cache. Not made.
+
+    In ``GENLOCK_CACHE_DIR`` too it is a folder of genlock's own: a user may name one that holds other things.
+    """
+    named = os.environ.get(CACHE_VARIABLE) or os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "genlock" / name

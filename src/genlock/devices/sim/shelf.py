@@ -1,21 +1,25 @@
 """Arrays that took long to make, kept on disk for the next process: laps of color images, traced rooms.
 
-A file is an uncompressed ``.npz``, whose members carry checksums, named for a digest of everything that its arrays
-depend on, the renderer's own source among it. Files are written beside their place and moved there, so that processes
-may share a shelf. The files that were not asked for longest go when a shelf is full. Whatever goes wrong (no room on
-the disk, no right to write, a damaged file) costs no more than making the arrays again.
+A file is an uncompressed ``.npz`` with a checksum of all of it behind its end, named for a digest of everything that
+its arrays depend on, the renderer's own source among it. Files are written beside their place and moved there, so that
+processes may share a shelf. When a shelf is full, the files that were not asked for longest go; what was asked for
+just now stays, and what finds no room beside it is not kept. Whatever goes wrong (no room on the disk, no right to
+write, a damaged file) costs no more than making the arrays again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 import platform
+import re
 import tempfile
-import zipfile
+import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -33,14 +37,19 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]  # Any: bytes, codes or metres
 
-_MOST_BYTES = 1 << 30
-"""Seven devices at 2160P, or 23 at 1080P."""
+_MOST_BYTES = 3 << 29
+"""Eleven devices at 2160P: 66 MB of what stands still (8 bytes a pixel) and a lap of 75 MB each. 35 at 1080P."""
+_IDLE_NSEC = 600 * 10**9
+"""Longer than the devices of a rig take to start one after the other. Without it a rig that is too large for the shelf
+would find nothing there: each device would take the place of the one that is asked for next."""
+_OUR_NAMES = re.compile(r"[0-9a-f]{32}\.npz|genlock-\w+\.part")
+_CHECKSUM_BYTES = 8
+"""Hexadecimal digits of a CRC-32: it tells every flipped bit, all but one of 2^32 cases of other damage."""
 _COMPUTE_WITH = ("numpy", "numba", "simplejpeg")
-_DAMAGES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class Shelf:
-    """A folder of arrays by key. Several threads and processes may use one at once.
+    """A folder of arrays by key. Several threads and processes may use one at once; files of other names stay.
 
     Args:
         folder: made when first needed; ``None``: nothing is kept.
@@ -52,54 +61,84 @@ class Shelf:
         self._most_bytes = most_bytes
 
     def load(self, key: str) -> tuple[Array, ...] | None:
-        """The arrays that were stored under this key; ``None`` where there are none, or no whole ones."""
+        """The arrays that were stored under this ``shelf_key``; ``None`` where there are none, or no whole ones."""
         if self._folder is None:
             return None
         path = self._folder / f"{key}.npz"
         try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = tuple(file[f"arr_{number}"] for number in range(len(file.files)))
-            os.utime(path)  # it was asked for just now
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
-        except _DAMAGES as error:
+        except OSError as error:
             logger.info("%s is made again: %s", path, error)
             return None
-        return arrays
+        whole = memoryview(content)[:-_CHECKSUM_BYTES]
+        if _checksum(whole) != content[-_CHECKSUM_BYTES:]:
+            logger.info("%s is made again: it is damaged", path)
+            return None
+        with suppress(OSError):  # a cache that we may only read
+            os.utime(path)  # it was asked for just now
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return tuple(file[name] for name in file.files)
 
     def store(self, key: str, arrays: Sequence[Array]) -> None:
-        """Keeps arrays under a key, and makes room for them."""
+        """Keeps arrays under a ``shelf_key``, if there is room or room can be made."""
         if self._folder is None:
             return
+        path = self._folder / f"{key}.npz"
+        content = io.BytesIO()
+        np.savez(content, *arrays)
+        content.write(_checksum(content.getbuffer()))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
-            part = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    np.savez(file, *arrays)
-                part.replace(self._folder / f"{key}.npz")
-            finally:
-                part.unlink(missing_ok=True)
-            self._make_room(self._folder)
+            if self._make_room(path, content.tell()):
+                _write(path, content.getbuffer())
+            else:
+                logger.info("%s is not kept for the next time: what was used lately fills the shelf", path)
         except OSError as error:
-            logger.info("images are not kept for the next time: %s", error)
+            logger.info("%s is not kept for the next time: %s", path, error)
 
-    def _make_room(self, folder: Path) -> None:
-        """Removes what was not asked for longest; what killed processes left unfinished is among it one day."""
-        sizes = {}
-        for path in folder.iterdir():
-            try:
-                status = path.stat()
-            except FileNotFoundError:  # another process makes room as well
+    def _make_room(self, path: Path, size_bytes: int) -> bool:
+        """Whether so large a file may lie at this path; what was not asked for longest is removed for it.
+
+        What killed processes left unfinished is among that one day.
+        """
+        now_nsec = time.time_ns()
+        excess_bytes = size_bytes - self._most_bytes
+        idle = []
+        for other in path.parent.iterdir():
+            if other == path or not _OUR_NAMES.fullmatch(other.name):
                 continue
-            sizes[path] = (status.st_mtime_ns, status.st_size)
-        excess_bytes = sum(size for _, size in sizes.values()) - self._most_bytes
-        for path in sorted(sizes, key=lambda path: sizes[path]):
+            with suppress(OSError):  # another process makes room as well
+                status = other.stat()
+                excess_bytes += status.st_size
+                if abs(now_nsec - status.st_mtime_ns) > _IDLE_NSEC:  # a time to come is no reason to stay
+                    idle.append((status.st_mtime_ns, status.st_size, other))
+        if excess_bytes > sum(idle_bytes for _, idle_bytes, _ in idle):
+            return False
+        for _, idle_bytes, other in sorted(idle):
             if excess_bytes <= 0:
-                return
-            path.unlink(missing_ok=True)
-            excess_bytes -= sizes[path][1]
+                break
+            with suppress(OSError):  # not ours to remove, or a folder
+                other.unlink(missing_ok=True)
+                excess_bytes -= idle_bytes
+        return excess_bytes <= 0
+
+
+def _checksum(content: bytes | memoryview) -> bytes:
+    return b"%08x" % zlib.crc32(content)
+
+
+def _write(path: Path, content: memoryview) -> None:
+    """Puts a file in its place in one step."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="genlock-", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def user_shelf() -> Shelf:
