@@ -25,15 +25,20 @@ _PLACES = 24
 _STEPS = 17
 """Samples across an edge."""
 _FURTHEST_PX = 30.0
-"""From the corner: on a longer way a lens bends a line by hundredths of a pixel."""
+"""From the corner. An Azure Kinect's color lens at 720P bends a line so that a corner is off by 0.03 px (95 % of all
+places and directions) after 30 px, by 0.08 px after 60 and by 0.19 px after 100."""
 _ROUNDED_PX = 1.5
 """So near to a corner its other edge is seen too."""
 _REACH_PX = (1.5, 4.0)
 """Across an edge, to each side: half a module, so that the pattern inside stays out of it, within these bounds."""
 _STRAYING_PX = 0.3
-"""A place further off the line than this counts less and less: something covers the edge there."""
+"""A place further off the line than this counts less and less: something covers the edge there. Three times what a
+place is good to. Where white covers an eighth of an edge of 48 px, 1.5 px deep, corners are off by 0.17 px with 0.1 px
+here, by 0.11 with 0.2 and 0.3, by 0.17 with 0.5, by 0.29 with 1 px (drawn markers, noise of 3 codes, median)."""
 _LEAST_CONTRAST_RATIO = 0.5
-"""Of the marker's usual step from black to white."""
+"""Of the marker's usual step from black to white. Where gray covers a quarter of an edge, 3 px deep, corners are off by
+2.3 px with 0.25 here, by 0.07 px with 0.5. Of 60 markers half of which lay in a shadow that takes two thirds of the
+light, 2 are lost with 0.5, 14 with 0.6 and 26 with 0.75 (drawn as above)."""
 _LIGHT = (np.arange(256) / 255) ** 2.2
 _SIDES = np.array([1.0, -1.0])
 """The inside lies to the right of the way to the next corner, to the left of the way to the one before."""
@@ -60,22 +65,22 @@ def sharpened(
 
 def inward_of(quads: Quads) -> Quads:
     """(M, 4, 2): where a corner goes when its marker's edges all move inwards by one pixel."""
-    _, normals = _legs(quads)
+    *_, normals = _legs(quads)
     return _solved(normals, np.ones(normals.shape[:-1]))
 
 
-def _legs(quads: Quads) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both (M, 4, 2, 2): from each corner to the next one and to the one before, and unit vectors inwards of these."""
+def _legs(quads: Quads) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """From each corner to the next one and to the one before: how far (M, 4, 2, 1), along (M, 4, 2, 2), and inwards."""
     legs = np.stack([np.roll(quads, -1, axis=1), np.roll(quads, 1, axis=1)], axis=2) - quads[:, :, None]
-    along = legs / np.linalg.norm(legs, axis=3, keepdims=True)
-    return legs, np.stack([-along[..., 1], along[..., 0]], axis=-1) * _SIDES[:, None]
+    length_px = np.linalg.norm(legs, axis=3, keepdims=True)
+    with np.errstate(invalid="ignore"):  # corners on one another have no edge between them: NaN, and no marker
+        along = legs / length_px
+    return length_px, along, np.stack([-along[..., 1], along[..., 0]], axis=-1) * _SIDES[:, None]
 
 
 def _crossed(gray: NDArray[np.uint8], light: NDArray[np.float64], quads: Quads, modules: int) -> Quads:
     """Where the lines along both edges of each corner cross; NaN where they do not."""
-    legs, normals = _legs(quads)
-    length_px = np.linalg.norm(legs, axis=3, keepdims=True)  # (M, 4, 2, 1)
-    along = legs / length_px
+    length_px, along, normals = _legs(quads)
     last_px = np.minimum(length_px / 2, _FURTHEST_PX)
     first_px = np.minimum(_ROUNDED_PX, last_px / 2)
     places_px = first_px + (last_px - first_px) * np.linspace(0, 1, _PLACES)  # (M, 4, 2, P)

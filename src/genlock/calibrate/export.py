@@ -53,16 +53,20 @@ def export_cameras(cameras: Sequence[PlacedCamera], kind: str) -> Mapping[str, s
     Raises:
         ValueError: no such format, or a lens that it cannot hold.
     """
-    for camera in cameras:
-        if camera.model.codx or camera.model.cody:
-            raise ValueError(f"camera {camera.name} has a centre of distortion of its own, which no other tool knows")
-        if camera.model.lens_model is not LensModel.BROWN_CONRADY and (camera.model.p1 or camera.model.p2):
-            raise ValueError(f"camera {camera.name} has the lens formula of older units, which no other tool knows")
+    _refuse_own_lenses(cameras)
     if len({camera.file_name for camera in cameras}) < len(cameras):
         raise ValueError(f"these cameras need more different names: {', '.join(camera.name for camera in cameras)}")
     if kind not in EXPORTS:
         raise ValueError(f"no export {kind!r}; there are {', '.join(EXPORTS)}")
     return EXPORTS[kind](cameras)
+
+
+def _refuse_own_lenses(cameras: Sequence[PlacedCamera]) -> None:
+    for camera in cameras:
+        if camera.model.codx or camera.model.cody:
+            raise ValueError(f"camera {camera.name} has a centre of distortion of its own, which no other tool knows")
+        if camera.model.lens_model is not LensModel.BROWN_CONRADY and (camera.model.p1 or camera.model.p2):
+            raise ValueError(f"camera {camera.name} has the lens formula of older units, which no other tool knows")
 
 
 def _opencv(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
@@ -142,7 +146,10 @@ def _nerfstudio(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
 
 
 def _toml(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
-    """``camera_array.toml`` of caliscope / aniposelib: a table a camera, rotation as a vector, ``T_cam_world``."""
+    """``camera_array.toml`` of caliscope / aniposelib: a table a camera, rotation as a vector, ``T_cam_world``.
+
+    ``metric_radius`` is genlock's own, for ``load_intrinsics``: they read the keys that they know.
+    """
     blocks = []
     for number, camera in enumerate(cameras):
         T_cam_world = camera.T_world_cam.inverse()
@@ -150,6 +157,7 @@ def _toml(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
         blocks.append(
             f"[cam_{number}]\nname = {json.dumps(camera.name)}\nsize = {size}\n"
             f"matrix = {json.dumps(camera.matrix)}\ndistortions = {json.dumps(camera.distortion)}\n"
+            f"metric_radius = {camera.model.metric_radius}\n"
             f"rotation = {json.dumps(_rotation_vector(T_cam_world).tolist())}\n"
             f"translation = {json.dumps(T_cam_world.translation_m.tolist())}\n"
         )
@@ -157,8 +165,13 @@ def _toml(cameras: Sequence[PlacedCamera]) -> dict[str, str]:
 
 
 def lenses_toml(lenses: Mapping[str, CameraModel]) -> str:
-    """Lenses alone, in the same TOML: what ``--intrinsics`` reads."""
+    """Lenses alone, in the same TOML: what ``--intrinsics`` reads.
+
+    Raises:
+        ValueError: a lens that it cannot hold.
+    """
     placed = [PlacedCamera(name, model, Pose.identity("world", name)) for name, model in lenses.items()]
+    _refuse_own_lenses(placed)
     return _toml(placed)["camera_array.toml"]
 
 

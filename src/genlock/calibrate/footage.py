@@ -76,6 +76,13 @@ def find_footage(folder: Path, cameras: Sequence[str]) -> Footage:
     if videos := _videos(folder):
         of_camera = _by_camera(folder, videos, cameras)
         sets, findings = sets_of_frames(folder, {camera: count_frames(path) for camera, path in of_camera.items()})
+        if len(of_camera) > 1 and not _shared(frames.values() for frames in sets.values()):
+            raise SessionFolderError(
+                folder,
+                "holds no frames of one moment: by the table beside the videos no two cameras share a sync_index, or a "
+                "frame_time to half a frame. Give times of one clock, or take the table away if the videos began "
+                "together.",
+            )
         return Footage({}, of_camera, sets, (*_unfilmed(cameras, of_camera), *findings))
     if folders := [sub for sub in _folders(folder) if _files(sub, _PICTURES)]:
         found = _by_camera(folder, {sub: sub.name for sub in folders}, cameras)

@@ -30,6 +30,8 @@ _SIDES = (("image_width", "image_height"), ("image_Width", "image_Height"), ("wi
 """What caliscope, aniposelib, OpenCV's samples and its users call these."""
 _NUMBERED = ("cam_id", "port")
 """caliscope's, now and before: tables of cameras without a lens have them too."""
+_MOST_PX = 1 << 20
+"""Of an image's side: OpenCV reads none that is larger."""
 _FISHEYE = ("fisheye", "fisheye_model")
 _POLYNOMIALS = ("plumb_bob", "rational_polynomial", "radtan")
 """ROS's ``distortion_model`` where the coefficients are OpenCV's usual ones."""
@@ -39,7 +41,8 @@ def load_intrinsics(path: Path) -> dict[str, CameraModel]:
     """The cameras of a file, by name.
 
     * ``*.toml``: a table a camera, ``[cameras.0]`` or ``[cam_0]`` (caliscope), ``[cam_0]`` (aniposelib), with
-      ``matrix``, ``distortions`` and ``size``. The name is ``name``, else ``cam_id`` or ``port``, else the table's own.
+      ``matrix``, ``distortions`` and ``size``, and ``metric_radius`` where genlock wrote it. The name is ``name``,
+      else ``cam_id`` or ``port``, else the table's own.
     * ``*.yaml``, ``*.yml``, ``*.xml``: OpenCV's FileStorage with ``camera_matrix``, ``distortion_coefficients``,
       ``image_width``, ``image_height``; one camera, named like the file, or a map of them a camera. ROS's camera_info
       is read alike. A folder of such files is as many cameras.
@@ -60,6 +63,8 @@ def load_intrinsics(path: Path) -> dict[str, CameraModel]:
     for file in files:
         for name, entry in _entries(file):
             place = f"{file.name}, camera {name}" if path.is_dir() else f"camera {name}"
+            if not name.strip():
+                mistakes.append(f"{place}: its name is empty, and no file could be found by it")
             if name in cameras:
                 mistakes.append(f"{place}: there is another camera of this name")
             try:
@@ -105,8 +110,10 @@ def _opencv(path: Path) -> dict[str, Any]:  # Any: FileStorage
         root = storage.root()
         content = {key: _value(root.getNode(key)) for key in root.keys()} if storage.isOpened() else {}  # noqa: SIM118
         storage.release()
-    except (cv2.error, SystemError) as error:
-        raise IntrinsicsFileError(path, "is no YAML or XML that OpenCV reads; it begins with %YAML:1.0.") from error
+    except (cv2.error, SystemError, UnicodeDecodeError) as error:
+        raise IntrinsicsFileError(
+            path, "is no YAML or XML that OpenCV reads; it begins with %YAML:1.0, and its texts are in UTF-8."
+        ) from error
     return content
 
 
@@ -121,8 +128,10 @@ def _value(node: Any) -> Any:  # Any: OpenCV's; numbers, texts, lists and maps o
 
 def _matrix(content: Mapping[str, Any]) -> list[Any]:  # Any: numbers, or rows of them
     """A matrix as OpenCV or ROS writes it: ``rows``, ``cols``, ``data``; one without is a list."""
-    numbers, columns = content["data"], int(content.get("cols", 0))
-    return [numbers[n : n + columns] for n in range(0, len(numbers), columns)] if columns > 0 else numbers
+    numbers, columns = content["data"], content.get("cols")
+    if not isinstance(columns, float) or not 1 <= columns <= len(numbers):
+        return list(numbers)
+    return [numbers[n : n + int(columns)] for n in range(0, len(numbers), int(columns))]
 
 
 def _model(entry: Mapping[str, Any]) -> CameraModel:  # Any: as the files have it; checked here
@@ -133,6 +142,12 @@ def _model(entry: Mapping[str, Any]) -> CameraModel:  # Any: as the files have i
     K = _numbers(_first(entry, _MATRIX))
     if K.shape != (3, 3) or not K[0, 0] > 0 or not K[1, 1] > 0:
         mistakes.append(f"needs a 3 x 3 {' or '.join(_MATRIX[:2])} with focal lengths in it")
+    elif K[1, 0] or K[2].tolist() != [0, 0, 1]:
+        is_transposed = not K[0, 1] and K[:, 2].tolist() == [0, 0, 1]
+        mistakes.append(
+            f"has the camera matrix {K.tolist()}, whose rows should be fx 0 cx, 0 fy cy and 0 0 1"
+            + (": it is transposed, as MATLAB has it" if is_transposed else "")
+        )
     elif abs(K[0, 1]) > 1e-6 * K[0, 0]:
         mistakes.append("has skewed pixels, which none of genlock's models have")
     d = _numbers(_first(entry, _DISTORTION)).ravel()
@@ -144,14 +159,19 @@ def _model(entry: Mapping[str, Any]) -> CameraModel:  # Any: as the files have i
             "lens without them"
         )
     sides = [_first(entry, _SIZE)] + [[entry.get(side) for side in pair] for pair in _SIDES]
-    sizes = [size for size in map(_numbers, sides) if size.size == 2 and (size >= 1).all()]
+    sizes = [size.ravel() for size in map(_numbers, sides) if size.size == 2]
     if not sizes:
         mistakes.append(f"needs {_SIZE[0]}, or {' and '.join(_SIDES[0])}: pixels of the images that it was measured in")
+    elif not all(1 <= side <= _MOST_PX and side % 1 == 0 for side in sizes[0]):
+        mistakes.append(f"was measured in images of {sizes[0][0]:g}x{sizes[0][1]:g} pixels, which are no image's")
+    radius = _numbers(entry.get("metric_radius", _NO_LIMIT))
+    if radius.shape != () or not radius > 0:
+        mistakes.append(f"has the metric_radius {entry['metric_radius']}, which should be above 0")
     if mistakes:
         raise ValueError("; ".join(mistakes))
     # OpenCV's order: k1 k2 p1 p2 [k3 [k4 k5 k6]].
     k1, k2, p1, p2, k3, k4, k5, k6 = np.concatenate([d, np.zeros(8)])[:8].tolist()
-    width, height = sizes[0].ravel()
+    width, height = sizes[0]
     return CameraModel(
         width_px=int(width),
         height_px=int(height),
@@ -160,7 +180,7 @@ def _model(entry: Mapping[str, Any]) -> CameraModel:  # Any: as the files have i
         fx_px=float(K[0, 0]),
         fy_px=float(K[1, 1]),
         k1=k1, k2=k2, k3=k3, k4=k4, k5=k5, k6=k6, p1=p1, p2=p2,
-        metric_radius=_NO_LIMIT,
+        metric_radius=float(radius),
     )  # fmt: skip
 
 

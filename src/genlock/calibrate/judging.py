@@ -6,6 +6,7 @@ wide two metres away, of a webcam's telephoto lens a fraction of that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,9 +31,13 @@ __all__ = [
 ]
 
 
-_MOST_MISFITS_RATIO = 1 / 3
-"""Of sets that several cameras saw: single views fall out of any film, most sets of a film only where cameras moved."""
-_LEAST_MISFITS = 3
+_MOST_MISFITS_RATIO = 0.4
+"""Of one camera's views in one film: single views fall out of any film, so many of a camera only where it moved, or one
+beside it. Of each camera by itself, because of sets, or of all views, spoilt and moved ones are a part that changes
+with the number of cameras."""
+_LEAST_MISFITS = 4
+"""With both, a camera is accused without cause in less than 1 film of 100 where a tenth of all views is spoilt (9 views
+of it, worst of all numbers), and of 1000 where a twentieth is: the binomial distribution's tail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,32 +195,35 @@ def rejection_findings(solved: Solved) -> list[Finding]:
 
 
 def film_findings(solved: Solved, films: Mapping[str, range]) -> list[Finding]:
-    """Films in which the cameras stood elsewhere than in the others.
+    """Films in which cameras stood elsewhere than in the others.
 
     Args:
         solved: with the views that were left out.
         films: the sets of each, by name; all are one where there is none.
     """
     findings = []
-    left_out = {
-        rejection.view.set_index for rejection in solved.rejections if rejection.view.camera in solved.groups[0]
-    }
-    cameras: dict[int, set[str]] = {}
-    for view in (*solved.observations.views, *(rejection.view for rejection in solved.rejections)):
-        if view.camera in solved.groups[0]:
-            cameras.setdefault(view.set_index, set()).add(view.camera)
-    shared = {number for number, seeing in cameras.items() if len(seeing) > 1}
-    for name, sets in (films or {"rig": range(max(shared, default=0) + 1)}).items():
-        here = [number for number in shared if number in sets]
-        misfits = sorted(left_out.intersection(here))
-        if len(misfits) > _MOST_MISFITS_RATIO * len(here) and len(misfits) >= _LEAST_MISFITS:
+    group = set(solved.groups[0])
+    left_out = [rejection.view for rejection in solved.rejections if rejection.view.camera in group]
+    views = [*(view for view in solved.observations.views if view.camera in group), *left_out]
+    seeing = Counter(view.set_index for view in views)
+    for name, sets in (films or {"rig": range(max(seeing, default=0) + 1)}).items():
+        seen, misfits = (
+            Counter(view.camera for view in some if view.set_index in sets and seeing[view.set_index] > 1)
+            for some in (views, left_out)
+        )
+        moved = [
+            f"camera {camera} in {count} of {seen[camera]}"
+            for camera, count in sorted(misfits.items())
+            if count >= _LEAST_MISFITS and count > _MOST_MISFITS_RATIO * seen[camera]
+        ]
+        if moved:
             findings.append(
                 Finding(
                     "calibrate.cameras_moved",
                     Severity.ERROR,
                     name,
-                    f"of {len(here)} sets in which several cameras saw the board, {len(misfits)} do not fit where the "
-                    "others put the cameras: these stood elsewhere then, or images of a set are not of one moment",
+                    f"many views do not fit where the others put the camera: {', '.join(moved)} that it shared with "
+                    "others; it or one beside it stood elsewhere then, or images of a set are not of one moment",
                     "give only what was filmed since the cameras were last touched; genlock calibrate check says which "
                     "moved, genlock verify whether they were in sync",
                 )

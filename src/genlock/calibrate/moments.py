@@ -11,10 +11,12 @@ Source: github.com/mprib/caliscope, ``synchronized_timestamps.py`` and the recor
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genlock.calibrate.naming import camera_of
 from genlock.errors import SessionFolderError
@@ -81,26 +83,33 @@ def _rows(path: Path, cameras: Sequence[str]) -> dict[str, list[_Row]]:
 
 def _numbers(path: Path, rows: Sequence[_Row], column: str) -> list[float]:
     try:
-        return [float(row[column]) for row in rows]
+        numbers = [float(row[column]) for row in rows]
     except (TypeError, ValueError) as error:
         raise SessionFolderError(path, f"has a {column} that is no number: {error}.") from error
+    if not all(map(math.isfinite, numbers)):
+        raise SessionFolderError(path, f"has a {column} that is no number: every frame needs a finite one.")
+    return numbers
 
 
 def _sets_by_time(times: Mapping[str, Sequence[float]]) -> dict[str, dict[int, int]]:
     """Frames join the nearest frame of the camera that has most, if no further than half its usual interval."""
     most = max(times, key=lambda camera: len(times[camera]))
     reference = np.array(times[most])
-    reach = float(np.median(np.diff(reference))) / 2 if len(reference) > 1 else np.inf
+    reach = float(np.median(np.diff(np.sort(reference)))) / 2 if len(reference) > 1 else np.inf
     sets: dict[str, dict[int, int]] = {}
-    for camera, own in times.items():
-        away = np.abs(np.array(own)[:, None] - reference)
-        nearest, back = away.argmin(axis=1), away.argmin(axis=0)
-        sets[camera] = {
-            frame: int(number)
-            for frame, number in enumerate(nearest)
-            if back[number] == frame and away[frame, number] <= reach
-        }
+    for camera, listed in times.items():
+        own = np.array(listed)
+        nearest, back = _nearest(own, reference), _nearest(reference, own)
+        is_joined = (back[nearest] == np.arange(len(own))) & (np.abs(own - reference[nearest]) <= reach)
+        sets[camera] = {int(frame): int(nearest[frame]) for frame in np.flatnonzero(is_joined)}
     return sets
+
+
+def _nearest(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N,): which of the others (M,) each time is nearest to; both in any order."""
+    order = np.argsort(others, kind="stable")
+    ordered = others[order]
+    return order[np.searchsorted((ordered[1:] + ordered[:-1]) / 2, times)]
 
 
 def _listed(counts: Mapping[str, int]) -> str:

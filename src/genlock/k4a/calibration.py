@@ -55,7 +55,7 @@ class UnitisedCamera:
     fx_ratio: float
     fy_ratio: float
     lens: CameraModel
-    """Carries distortion, radius and formula; its size is the sensor's."""
+    """Carries distortion, radius and formula; a mode's own size and pixels replace what it says of these."""
 
     def in_mode(
         self, binned_width_px: int, binned_height_px: int, crop_px: tuple[int, int], size_px: tuple[int, int]

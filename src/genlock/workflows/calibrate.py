@@ -31,10 +31,11 @@ from genlock.calibrate import (
 from genlock.capture import Capture, CaptureSet
 from genlock.errors import RecordingError, SessionFolderError
 from genlock.findings import Finding, Severity
-from genlock.geometry import CameraModel, Pose, RigExtrinsics, load_extrinsics
+from genlock.geometry import CameraModel, Pose, RigExtrinsics
 from genlock.recording import RecordedSession, RecordingReader, write_atomically
 from genlock.targets import Target
 from genlock.workflows.boards import BoardFootage, CalibrationResult, Imager, Refinement
+from genlock.workflows.placed import load_device_extrinsics
 from genlock.workflows.progress import NoProgress, Progress
 
 __all__ = [
@@ -139,22 +140,24 @@ def calibrate_images(
     footage = BoardFootage(target, parse_world(world, target), frozenset(refine), remarks=found.findings)
     for name in found.cameras:
         footage.add_camera(name, lenses[name], Pose.identity("cam", "depth"))
-    sets = found.shared_sets(_MOST_SETS)
+    sets = set(found.shared_sets(_MOST_SETS))
     _refuse_other_sizes(folder, found, sets, lenses)
     progress.step(f"look for the board in {folder}")
     for number, name in enumerate(found.cameras):
-        for done, (index, gray) in enumerate(found.images(name, set(sets))):
+        for done, (index, gray) in enumerate(found.images(name, sets)):
             progress.advance(number * len(sets) + done, len(found.cameras) * len(sets), f"camera {name}, image {done}")
             footage.look_at_gray(View(name, index), gray)
     progress.step("solve")
     return footage.solve()
 
 
-def _refuse_other_sizes(folder: Path, footage: Footage, sets: Sequence[int], lenses: Mapping[str, CameraModel]) -> None:
-    """A lens in pixels holds for the size that it was measured in alone."""
+def _refuse_other_sizes(
+    folder: Path, footage: Footage, sets: Collection[int], lenses: Mapping[str, CameraModel]
+) -> None:
+    """A lens in pixels holds for the size that it was measured in alone; a camera's first image tells its size."""
     mistakes = []
     for name in footage.cameras:
-        first = next((gray for _, gray in footage.images(name, sets[:1]) if gray is not None), None)
+        first = next((gray for _, gray in footage.images(name, sets) if gray is not None), None)
         size, wanted = first.shape[::-1] if first is not None else (), (lenses[name].width_px, lenses[name].height_px)
         if first is not None and size != wanted:
             turned = ", so they were turned" if size[::-1] == wanted else ""
@@ -174,8 +177,12 @@ def check_session(
     imager: Imager = Imager.COLOR,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Says which cameras have moved since the extrinsics were made, by a session that shows the board again."""
-    then = load_extrinsics(extrinsics_path)
+    """Says which cameras have moved since the extrinsics were made, by a session that shows the board again.
+
+    Raises:
+        UnreadableInputError: a session or extrinsics that cannot be read, or that do not fit each other.
+    """
+    then = load_device_extrinsics(extrinsics_path)
     footage = BoardFootage(target, lenses=then.lenses)
     progress = progress or NoProgress()
     _look_at_sessions([path], imager, footage, progress)
@@ -222,7 +229,8 @@ def write_calibration(result: CalibrationResult, path: Path) -> tuple[Path, ...]
     """Writes the extrinsics to ``path``, the report as HTML and JSON beside it; returns what was written.
 
     A rejected calibration replaces no other: where ``path`` exists, it is written beside it as ``...-rejected``. Lenses
-    that were refined are in the extrinsics, and beside them once more as ``--intrinsics`` reads them.
+    that were refined are in the extrinsics, and beside them once more as ``--intrinsics`` reads them, but for those
+    of older units, which it cannot. Lenses of a calibration that was there before go with it.
     """
     if result.report.verdict is CalibrationVerdict.REJECTED and path.exists():
         path = path.with_name(f"{path.stem}-rejected{path.suffix}")
@@ -231,14 +239,24 @@ def write_calibration(result: CalibrationResult, path: Path) -> tuple[Path, ...]
     written = [report, page]
     write_atomically(report, json.dumps(result.report.to_json(), indent=2) + "\n")
     write_atomically(page, report_html(result.report, result.solved))
-    if result.refined_lenses:
-        lenses = stem.with_name(stem.name + "-lenses.toml")
-        write_atomically(lenses, lenses_toml(result.refined_lenses))
+    lenses = stem.with_name(stem.name + "-lenses.toml")
+    if content := _lenses(result):
+        write_atomically(lenses, content)
         written.insert(0, lenses)
+    else:
+        lenses.unlink(missing_ok=True)
     if result.extrinsics is not None:
         write_atomically(path, json.dumps(result.extrinsics.to_json(), indent=2) + "\n")
         written.insert(0, path)
     return tuple(written)
+
+
+def _lenses(result: CalibrationResult) -> str:
+    """Refined ones as a file; empty without, and where the formula of one is none that other tools know."""
+    try:
+        return lenses_toml(result.refined_lenses)
+    except ValueError:
+        return ""
 
 
 def look_together(look: Callable[[str, Capture], object], captures: Mapping[str, Capture]) -> None:

@@ -9,9 +9,9 @@ from genlock.calibrate import PlacedCamera, export_cameras, load_intrinsics
 from genlock.errors import ExtrinsicsFileError, RecordingError
 from genlock.geometry import Pose, RigExtrinsics, device_frame, load_extrinsics, renamed
 from genlock.k4a import ColorResolution, DepthMode
-from genlock.k4a.calibration import DeviceCalibration
 from genlock.recording import RecordedSession, RecordingReader, write_atomically
 from genlock.workflows.boards import Imager
+from genlock.workflows.placed import calibration_of, load_device_extrinsics
 
 __all__ = ["export_calibration", "export_placed_lenses"]
 
@@ -27,7 +27,7 @@ def export_calibration(
         UnreadableInputError: a session or extrinsics that cannot be read, or that do not fit each other.
         ValueError: no such format.
     """
-    extrinsics = load_extrinsics(extrinsics_path)
+    extrinsics = load_device_extrinsics(extrinsics_path)
     with RecordedSession(session_path) as session:
         _refuse_missing(extrinsics_path, extrinsics, session.readers)
         placed = [_placed(serial, reader, extrinsics, imager) for serial, reader in session.readers.items()]
@@ -60,9 +60,7 @@ def _refuse_missing(path: Path, extrinsics: RigExtrinsics, readers: Mapping[str,
 
 
 def _placed(serial: str, reader: RecordingReader, extrinsics: RigExtrinsics, imager: Imager) -> PlacedCamera:
-    if reader.calibration is None:
-        raise RecordingError(reader.path, "carries no factory calibration: nothing is known of its lenses.")
-    calibration = DeviceCalibration.from_json(reader.calibration).with_lenses(extrinsics.lenses_of(serial))
+    calibration = calibration_of(reader).with_lenses(extrinsics.lenses_of(serial))
     if imager is Imager.COLOR:
         if reader.config.color_resolution is ColorResolution.OFF:
             raise RecordingError(reader.path, "has no color camera to export; use --imager ir.")

@@ -24,11 +24,11 @@ from genlock.fuse import (
     png_bytes,
     source_colors,
 )
-from genlock.geometry import RigExtrinsics, load_extrinsics
+from genlock.geometry import RigExtrinsics
 from genlock.k4a import ColorResolution, DepthMode
-from genlock.k4a.calibration import DeviceCalibration
 from genlock.pixels import to_rgb
 from genlock.recording import RecordedSession, RecordingReader, write_atomically
+from genlock.workflows.placed import calibration_of, load_device_extrinsics
 from genlock.workflows.progress import NoProgress, Progress
 
 __all__ = ["FilledImage", "FuseResult", "fuse_session", "views_of_session"]
@@ -108,7 +108,7 @@ def fuse_session(
         UnreadableInputError: no session, no extrinsics, or extrinsics that lack a device.
     """
     progress = progress or NoProgress()
-    extrinsics = load_extrinsics(extrinsics_path)
+    extrinsics = load_device_extrinsics(extrinsics_path)
     with RecordedSession(session_path) as session, ThreadPoolExecutor(thread_name_prefix="pictures") as pool:
         views = views_of_session(session.readers, extrinsics, extrinsics_path)
         for serial in fill:
@@ -152,15 +152,8 @@ def views_of_session(
         config = reader.config
         if config.depth_mode in (DepthMode.OFF, DepthMode.PASSIVE_IR) or config.color_resolution is ColorResolution.OFF:
             raise RecordingError(reader.path, "has no depth or no color; fusing needs both.")
-        if reader.calibration is None:
-            raise RecordingError(
-                reader.path, "carries no factory calibration; without it nothing is known of its lenses."
-            )
-        calibration = DeviceCalibration.from_json(reader.calibration)
-        try:
-            views[serial] = DeviceView.of(serial, calibration, (config.depth_mode, config.color_resolution), extrinsics)
-        except ValueError as error:
-            raise ExtrinsicsFileError(extrinsics_path, f"does not fit device {serial}: {error}.") from error
+        modes = (config.depth_mode, config.color_resolution)
+        views[serial] = DeviceView.of(serial, calibration_of(reader), modes, extrinsics)
     return views
 
 

@@ -88,7 +88,7 @@ def test_the_first_device_may_be_the_one_and_so_may_two():
 
 
 def test_a_short_film_allows_for_more_before_it_alarms():
-    """Six sets, 40 corners each: its own errors are told, not taken for a movement."""
+    """14 sets instead of 40: its own errors are told, not taken for a movement."""
     then = extrinsics_then({})
     few = find_movements(then, film(2, sets=14)[1], TARGET.corners_board, T_CAM_DEVICE)
     many = {m.serial: m for m in find_movements(then, film(2)[1], TARGET.corners_board, T_CAM_DEVICE)}

@@ -11,7 +11,7 @@ pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'genlock
 
 import cv2
 
-from genlock.calibrate import EXPORTS, PlacedCamera, export_cameras, load_intrinsics
+from genlock.calibrate import EXPORTS, PlacedCamera, export_cameras, lenses_toml, load_intrinsics
 from genlock.geometry import LensModel, Pose, rotation_from_vector
 from unit.calibrate.rigs import LENS
 
@@ -41,6 +41,7 @@ def test_lenses_come_back_from_both_kinds_of_file(tmp_path: Path, kind: str):
         (tmp_path / name).write_text(content)
     path = tmp_path if kind == "opencv" else tmp_path / "camera_array.toml"
     cameras = load_intrinsics(path)
+    assert {camera.metric_radius for camera in cameras.values()} == {LENS.metric_radius if kind == "toml" else 10.0}
     assert set(cameras) == {camera.name for camera in CAMERAS}
     points = np.random.default_rng(0).normal(0, 0.3, (20, 3)) + np.array([0, 0, 2])
     for model in cameras.values():
@@ -92,6 +93,13 @@ def test_a_lens_that_no_other_tool_computes_is_refused(kind: str):
         export_cameras([replace(CAMERAS[0], model=older)], kind)
     with pytest.raises(ValueError, match="centre of distortion"):
         export_cameras([replace(CAMERAS[0], model=replace(LENS, codx=0.01))], kind)
+
+
+def test_lenses_alone_are_refused_alike():
+    with pytest.raises(ValueError, match="older units"):
+        lenses_toml({"1": LENS, "2": replace(LENS, lens_model=LensModel.RATIONAL_6KT)})
+    with pytest.raises(ValueError, match="centre of distortion"):
+        lenses_toml({"1": replace(LENS, cody=0.01)})
 
 
 def test_names_that_other_files_cannot_bear_are_made_bearable(tmp_path: Path):

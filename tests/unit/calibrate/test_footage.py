@@ -1,5 +1,6 @@
 """Other cameras' images: whose a file is, and which are of one moment, as other tools lay them down."""
 
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ pytest.importorskip("cv2", reason="OpenCV is not installed: pip install 'genlock
 import cv2
 
 from genlock.calibrate import Footage, find_footage
+from genlock.calibrate.moments import sets_of_frames
 from genlock.calibrate.naming import camera_of, moment_of
 from genlock.errors import IntrinsicsFileError, SessionFolderError
 
@@ -170,6 +172,10 @@ def test_a_table_beside_videos_says_which_frames_belong_together(tmp_path: Path,
         ("sync_index,frame_time\n0,0\n", "no column that names the camera"),
         ("cam_id,exposure\n0,0\n1,0\n", "neither a column sync_index nor frame_time"),
         ("cam_id,sync_index\n0,0\n1,two\n", "sync_index that is no number"),
+        ("cam_id,sync_index\n0,0\n1,nan\n", "sync_index that is no number"),
+        ("cam_id,frame_time\n0,0\n1,inf\n", "frame_time that is no number"),
+        ("cam_id,sync_index\n0,0\n1,1\n", "no frames of one moment"),
+        ("cam_id,frame_time\n0,0\n0,0.1\n1,5000\n1,5000.1\n", "no frames of one moment"),
     ],
 )
 def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, content: str, says: str | None):
@@ -181,6 +187,30 @@ def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, content: str, s
     else:
         with pytest.raises(SessionFolderError, match=says):
             find_footage(tmp_path, ["0", "1"])
+
+
+def times_in(folder: Path, times: Mapping[str, Sequence[float]]) -> Mapping[str, Mapping[int, int]]:
+    rows = [f"{camera},{time}" for camera, own in times.items() for time in own]
+    (folder / "timestamps.csv").write_text("\n".join(["cam_id,frame_time", *rows]))
+    return sets_of_frames(folder, {camera: len(own) for camera, own in times.items()})[0]
+
+
+def test_frames_join_the_nearest_by_time_whatever_the_order_of_rows(tmp_path: Path):
+    """0.26 is nearest to 0.3, as 0.29 is, which is nearer; 0.55 is further off than half an interval."""
+    found = times_in(tmp_path, {"0": [0.3, 0.0, 0.1, 0.2, 0.4], "1": [0.29, 0.26, 0.01, 0.55]})
+    assert found == {"0": {n: n for n in range(5)}, "1": {0: 0, 2: 1}}
+
+
+def test_times_of_long_videos_are_joined_in_little_memory(tmp_path: Path):
+    """Every frame against every frame, in doubles, would be 72 MB."""
+    times = [n / 30 for n in range(3000)]
+    tracemalloc.start()
+    try:
+        found = times_in(tmp_path, {"0": times, "1": [time + 0.001 for time in times]})
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
+    assert found["1"] == {n: n for n in range(3000)}
 
 
 def test_rows_that_do_not_fit_the_videos_are_told(tmp_path: Path):

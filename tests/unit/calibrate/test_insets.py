@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genlock.calibrate import Detection, View, gather, solve_poses
-from genlock.calibrate.edges import inward_of
+from genlock.calibrate.edges import inward_of, sharpened
 from genlock.calibrate.observations import Observations
 from genlock.targets import parse_target
 from unit.calibrate.rigs import VirtualRig, make_rig
@@ -62,3 +62,10 @@ def test_a_marker_goes_inwards_along_its_edges():
     edges = np.roll(moved, -1, axis=1) - moved
     normals = np.stack([-edges[..., 1], edges[..., 0]], axis=-1) / np.linalg.norm(edges, axis=2, keepdims=True)
     np.testing.assert_allclose(((moved - slanted) * normals).sum(axis=2), 1)
+
+
+def test_corners_on_one_another_are_no_marker():
+    corners = np.array([[[5.0, 5.0], [5.0, 5.0], [16.0, 16.0], [5.0, 16.0]]])
+    found, is_marker = sharpened(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8), corners, 8, False)
+    assert not is_marker.any()
+    np.testing.assert_array_equal(found, corners)

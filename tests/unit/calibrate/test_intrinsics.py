@@ -1,5 +1,6 @@
 """Lenses in other tools' files: what is read, and what is refused with a reason."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -108,12 +109,21 @@ def test_a_map_a_camera_and_the_camera_info_of_ros_are_read(tmp_path: Path):
         ("a.toml", f"[cam_0]\n{LENS}distortions = {D + [0.1] * 4}", "thin prism"),
         ("a.toml", f"[cam_0]\n{LENS}distortions = {D[:4]}\nfisheye = true", "fisheye"),
         ("a.toml", f"[cam_0]\n{LENS.replace('900.0, 0.0', '900.0, 5.0')}distortions = {D[:4]}", "skewed"),
+        ("a.toml", f'[cam_0]\nname = ""\n{LENS}distortions = {D[:4]}', "its name is empty"),
+        ("a.toml", f"[cam_0]\n{LENS.replace('0.0, 0.0, 1.0', '640, 360, 1')}distortions = {D[:4]}", "rows should be"),
+        ("a.toml", f"[cam_0]\n{LENS.replace('0.0, 0.0, 1.0', '0, 0, 0.5')}distortions = {D[:4]}", "0.5]], whose rows"),
+        ("a.toml", f"[cam_0]\n{LENS.replace('[0.0, 905.0', '[2.0, 905.0')}distortions = {D[:4]}", "[2.0, 905.0, 360.0"),
+        ("a.toml", f"[cam_0]\n{LENS.replace('1280', '1e300')}distortions = {D[:4]}", "1e+300x720"),
+        ("a.toml", f"[cam_0]\n{LENS.replace('1280', '0.5')}distortions = {D[:4]}", "0.5x720"),
+        ("a.toml", f"[cam_0]\n{LENS}distortions = {D[:4]}\nmetric_radius = -1", "metric_radius -1"),
         ("a.toml", '[cam_0]\nmatrix = "x"\nsize = "y"\ndistortions = "z"', "image_width and image_height"),
         ("a.toml", "[cameras.0]\ncam_id = 0\nsize = [1280, 720]", "camera 0: needs a 3 x 3"),
         ("a.yaml", "%YAML:1.0\n---\nimage_width: 3\n", "no table"),
         ("a.yaml", "", "no YAML or XML"),
         ("a.yaml", YAML[:80], "3 x 3"),
         ("a.yaml", YAML.replace("rows: 3\n   cols: 3", "rows: 3\n   cols: 4"), "3 x 3"),
+        ("a.yaml", YAML.replace(" !!opencv-matrix", "").replace("cols: 3", 'cols: "abc"'), "3 x 3"),
+        ("a.yaml", YAML.replace(" !!opencv-matrix", "").replace("cols: 3", "cols: [3]"), "3 x 3"),
         ("a.yaml", f"{YAML}fisheye_model: 1\n", "fisheye"),
         ("a.yaml", f"{YAML}distortion_model: equidistant\n", "fisheye"),
         ("a.yaml", YAML.replace("image_width: 1280\n", ""), "image_width and image_height"),
@@ -121,8 +131,20 @@ def test_a_map_a_camera_and_the_camera_info_of_ros_are_read(tmp_path: Path):
     ],
 )  # fmt: skip
 def test_intrinsics_that_are_none_say_why(tmp_path: Path, name: str, content: str, says: str):
-    with pytest.raises(IntrinsicsFileError, match=says):
+    with pytest.raises(IntrinsicsFileError, match=re.escape(says)):
         load_intrinsics(written(tmp_path, name, content))
+
+
+def test_a_matrix_as_matlab_has_it_is_told_to_be_transposed(tmp_path: Path):
+    lens = f"matrix = {np.transpose(K).tolist()}\nsize = [1280, 720]\ndistortions = {D[:4]}"
+    with pytest.raises(IntrinsicsFileError, match=r"640\.0, 360\.0, 1\.0\]\], whose .* it is transposed, as MATLAB"):
+        load_intrinsics(written(tmp_path, "a.toml", f"[cam_0]\n{lens}"))
+
+
+def test_texts_in_another_alphabet_than_utf_8_are_no_yaml(tmp_path: Path):
+    (tmp_path / "a.yaml").write_bytes(f'{YAML}note: "caf\xe9"\n'.encode("latin-1"))
+    with pytest.raises(IntrinsicsFileError, match="UTF-8"):
+        load_intrinsics(tmp_path / "a.yaml")
 
 
 def test_every_mistake_of_every_camera_is_told_at_once(tmp_path: Path):

@@ -161,6 +161,32 @@ def test_a_film_in_which_the_cameras_stood_elsewhere_rejects_the_calibration():
     assert "calibrate.cameras_moved" not in {finding.code for finding in same.findings}
 
 
+def moved_of(rig: VirtualRig, found: dict, films: dict | None = None) -> list[tuple[str, str]]:
+    findings = report_of(rig, found, films=films or {}).findings
+    return [(finding.where, finding.message) for finding in findings if finding.code == "calibrate.cameras_moved"]
+
+
+@pytest.mark.parametrize("cameras", [3, 10])
+def test_views_that_are_spoilt_here_and_there_are_no_movement_however_many_cameras(cameras: int):
+    """Of ten cameras a third of all sets has such a view."""
+    rig, rng = make_rig("wall", cameras, 40, seed=3), np.random.default_rng(0)
+    spoilt = {view: seen for view, seen in displaced(rig, 15).items() if rng.random() < 0.08}
+    assert moved_of(rig, rig.found | spoilt) == []
+
+
+@pytest.mark.parametrize("cameras", [3, 10])
+def test_a_camera_that_moved_is_told_however_many_did_not(cameras: int):
+    rig = make_rig("wall", cameras, 40, seed=3)
+    turned = {
+        view: Detection(seen.corners, seen.px + 15)
+        for view, seen in rig.found.items()
+        if view.camera == "1" and view.set_index >= 28
+    }
+    ((where, message),) = moved_of(rig, rig.found | turned, {"monday": range(28), "tuesday": range(28, 40)})
+    assert where == "tuesday"
+    assert ": camera 1 in " in message
+
+
 def test_the_page_says_what_was_left_out_what_is_accepted_and_which_camera_holds_the_frame():
     rig = make_rig("wall", 3, 25, seed=3)
     solved = solve_poses(rig.observations, TARGET.corners_board)
