@@ -60,6 +60,8 @@ __all__ = [
     "UnknownBackendError",
     "UnreadableInputError",
     "UnworkablePlanError",
+    "message_of",
+    "reason_of",
 ]
 
 
@@ -191,8 +193,20 @@ class RigError(GenlockError):
     """Several devices were tried, and these failed: ``errors`` holds each by its serial."""
 
     def __init__(self, message: str, errors: Mapping[str, Exception]) -> None:
-        lines = [f"  {serial}: {getattr(e, 'reason', e)}" for serial, e in errors.items()]
+        lines = [f"  {serial}: {reason_of(error)}" for serial, error in errors.items()]
         super().__init__("\n".join([message, *lines]))
         self.errors = dict(errors)
         self.findings: tuple[Finding, ...] = ()
         """What else a run that ended so had to say, such as what the disk did not take."""
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says; of the system's own ``FILE: No such file or directory``, without its number."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says where the device's serial stands before it."""
+    return error.reason if isinstance(error, DeviceError) else message_of(error)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +21,11 @@ from genlock.recording import (
     RecordedSession,
     RecordingReader,
     SessionFolder,
+    Span,
     SplitRule,
     digest_recording,
     parse_split_rule,
+    rewrite,
 )
 from genlock.rig import parse_rig
 from genlock.testing.rigs import rig_toml, serials
@@ -124,6 +127,39 @@ def test_a_trimmed_take_holds_the_sets_of_its_stretch_and_their_inertial_samples
     session = SessionFolder.open(tmp_path / "short").session
     assert len(session.derived_from) == 1
     assert "trimmed" in session.derived_from[0]
+
+
+def test_a_loss_outside_of_the_stretch_is_no_fault_of_a_trimmed_take(take: Path, tmp_path: Path):
+    shutil.copytree(take, tmp_path / "take")
+    loss = {"event": "data_lost", "serial": serials(2)[1], "detail": "No space left on device", "samples": 3}
+    SessionFolder.open(tmp_path / "take").log({**loss, "first_usec": 1_500_000, "last_usec": 1_530_000})
+    told = {"event": "finding", "serial": serials(2)[1], "detail": "it was told", "code": "session.disk_refused"}
+    SessionFolder.open(tmp_path / "take").log(told)
+
+    def lost(path: Path) -> list[str]:
+        return [f.where for f in verify_session(path).findings if f.code == "verify.data_lost"]
+
+    trim(tmp_path / "take", tmp_path / "before", until_usec=1_400_000)
+    trim(tmp_path / "take", tmp_path / "with", from_usec=300_000)
+    split(tmp_path / "take", tmp_path / "parts", SplitRule(usec=700_000))
+    trim(tmp_path / "take", tmp_path / "after", from_usec=1_560_000)
+    assert lost(tmp_path / "before") == lost(tmp_path / "after") == []
+    for whole in ("take", "with", "parts"):
+        assert lost(tmp_path / whole) == [f"device {serials(2)[1]}"]
+    before = SessionFolder.open(tmp_path / "before").events() or []
+    # Only that line is left out.
+    assert len(before) == len(SessionFolder.open(tmp_path / "take").events() or []) - 1
+
+
+def test_parts_without_captures_go_along(take: Path, tmp_path: Path):
+    files = SessionFolder.open(take).recordings()[serials(1)[0]]
+    empty = [tmp_path / "empty-1.mkv", tmp_path / "empty-2.mkv"]
+    with RecordingReader(files[0]) as reader:
+        for path in empty:
+            rewrite([reader], path, span=Span(from_usec=100_000_000))
+    merge_parts([empty[0], *files[::-1], empty[1]], tmp_path / "whole.mkv")
+    expected = [capture for path in files for capture in _captures(path)]
+    assert _captures(tmp_path / "whole.mkv") == expected
 
 
 def test_one_file_is_trimmed_split_and_joined_like_a_session(take: Path, tmp_path: Path):

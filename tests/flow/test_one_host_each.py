@@ -8,13 +8,16 @@ from genlock.devices import open_backend
 from genlock.devices.scenario import Scenario, parse_fault
 from genlock.errors import RigError, UnworkablePlanError
 from genlock.plan import make_plan
-from genlock.recording import RecordedSession, SessionFolder, SessionState
+from genlock.recording import RecordedSession, RecordingReader, SessionFolder, SessionState
 from genlock.rig import parse_rig
+from genlock.session import LossPolicy
 from genlock.testing.rigs import rig_toml, serials
-from genlock.verify import Cause, Verdict
+from genlock.verify import Cause, StartEvent, TakeEvidence, Verdict, evidence_from_reader, verify_take
 from genlock.workflows.merge import merge_sessions
-from genlock.workflows.record import record_take
+from genlock.workflows.progress import NoProgress
+from genlock.workflows.record import TakeResult, record_take
 from genlock.workflows.verify import verify_files, verify_session
+from support.faulty import Fault, FaultyBackend
 
 MASTER, SUBORDINATE = serials(2)
 
@@ -86,6 +89,22 @@ def test_hosts_that_end_at_different_times_are_judged_on_the_span_that_they_shar
     assert {f.code for f in report.findings if f.severity == "error"} <= {"verify.started_after_master"}
     assert report.diagnoses == () or {d.cause for d in report.diagnoses} == {Cause.STARTED_LATE}
     assert report.sets.judged == report.sets.complete > 45
+    # Nobody ends a computer that was killed: that the other went on longer is then what is wrong with the take.
+    devices = []
+    for (path,) in SessionFolder.open(tmp_path / "merged").recordings().values():
+        with RecordingReader(path) as reader:
+            devices.append(evidence_from_reader(reader))
+    starts = tuple(StartEvent(serial, 2 * n, 2 * n + 1) for n, serial in enumerate(plan.start_order))
+    verdicts = {
+        state: verify_take(TakeEvidence(tuple(devices), plan, starts, session_state=state)).verdict
+        for state in ("COMPLETED", "CANCELLED", "RUNNING", "FAILED")
+    }
+    assert verdicts == {
+        "COMPLETED": Verdict.GOOD,
+        "CANCELLED": Verdict.GOOD,
+        "RUNNING": Verdict.FAIL,
+        "FAILED": Verdict.FAIL,
+    }
     # A session of all computers that lacks a device still fails.
     merged = SessionFolder.open(tmp_path / "merged").session
     fewer = {serial: files for serial, files in merged.recordings.items() if serial != serials(3)[2]}
@@ -134,3 +153,102 @@ def test_a_device_that_stays_silent_when_the_pulses_come_is_given_up_after_ten_s
     (error,) = told
     assert list(error.errors) == [silent]
     assert "no capture within 10 s of another device's first" in str(error)
+
+
+def rig_of_two_computers() -> str:
+    """The master alone on pc-1, two subordinates on pc-2."""
+    return rig_toml(3, per_device={serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)})
+
+
+def test_the_word_to_start_the_master_comes_when_every_subordinate_has_been_started(tmp_path: Path):
+    toml = rig_of_two_computers()
+    rig = parse_rig(toml)
+    started_when_told: list[list[str]] = []
+
+    class Listening(NoProgress):
+        def step(self, text: str) -> None:
+            if "start the master now" in text:
+                started_when_told.append(list(backend.starts))
+
+    with FaultyBackend(open_backend("sim", rig), {}) as backend:
+        # The take is cancelled as soon as the word has come.
+        record_take(
+            make_plan(rig),
+            backend,
+            tmp_path / "pc-2",
+            rig_toml=toml,
+            seconds=1,
+            progress=Listening(),
+            is_cancelled=lambda: bool(started_when_told),
+            host="pc-2",
+        )
+    assert started_when_told == [serials(3)[1:]]
+
+
+def test_a_plug_that_slips_out_before_the_first_pulse_is_told_and_the_wait_goes_on(tmp_path: Path):
+    toml = rig_of_two_computers()
+    rig = parse_rig(toml)
+    plan = make_plan(rig)
+    taken: dict[str, TakeResult] = {}
+    faults = {serials(3)[2]: Fault(unplugged_sec=(20.0, 22.0))}
+    with FaultyBackend(open_backend("sim", rig), faults) as backend, backend.clock.participate():
+
+        def record(host: str) -> None:
+            taken[host] = record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=1.0, host=host)
+
+        subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
+        backend.clock.sleep(60)
+        master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
+        assert subordinates.join(600)
+        assert master.join(600)
+    share = taken["pc-2"]
+    assert share.state is SessionState.COMPLETED
+    assert share.sets > 25
+    assert [(f.code, f.where) for f in share.findings] == [("session.sync_lost", f"device {serials(3)[2]}")]
+
+
+@pytest.mark.parametrize("policy", [LossPolicy.STOP, LossPolicy.RESTART])
+def test_a_plug_that_slips_out_before_the_first_pulse_ends_the_wait_where_loss_shall_not_be_only_marked(
+    tmp_path: Path, policy: LossPolicy
+):
+    toml = rig_of_two_computers()
+    rig = parse_rig(toml)
+    slipped = serials(3)[2]
+    faults = {slipped: Fault(unplugged_sec=(20.0, 22.0))}
+    with FaultyBackend(open_backend("sim", rig), faults) as backend, pytest.raises(RigError) as caught:
+        record_take(make_plan(rig), backend, tmp_path / "pc-2", rig_toml=toml, seconds=1, on_loss=policy, host="pc-2")
+    assert list(caught.value.errors) == [slipped]
+    assert "its Sync In reads no plug any more" in str(caught.value)
+    assert "no capture within" not in str(caught.value)
+    assert (backend.clock.now_nsec() - backend.first_start_nsec[slipped]) / 1e9 < 25
+
+
+def test_a_plug_that_stays_out_is_named_when_the_others_deliver(tmp_path: Path):
+    toml = rig_of_two_computers()
+    rig = parse_rig(toml)
+    plan = make_plan(rig)
+    silent = serials(3)[2]
+    told: list[RigError] = []
+    with (
+        FaultyBackend(
+            open_backend("sim", rig, scenario=Scenario(faults=(parse_fault(f"dead_port:{silent}"),))),
+            {silent: Fault(unplugged_sec=(20.0, 9999.0))},
+        ) as backend,
+        backend.clock.participate(),
+    ):
+
+        def record(host: str) -> None:
+            try:
+                record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=20, host=host)
+            except RigError as error:
+                told.append(error)
+
+        subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
+        backend.clock.sleep(60)
+        master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
+        assert subordinates.join(600)
+        assert master.join(600)
+    (error,) = told
+    assert list(error.errors) == [silent]
+    assert "its Sync In reads no plug any more" in str(error)
+    assert "a plug sits in" not in str(error)

@@ -19,6 +19,8 @@ from genlock.errors import (
     UnknownBackendError,
     UnreadableInputError,
     UnworkablePlanError,
+    message_of,
+    reason_of,
 )
 from genlock.findings import Finding, Severity
 
@@ -50,13 +52,13 @@ class Outcome:
 def outcome_of_error(error: Exception) -> Outcome:
     """The outcome of something that went wrong."""
     status, kind = _classify(error)
-    message = _message(error)
+    message = message_of(error)
     content: dict[str, object] = {"kind": kind, "message": message}
     findings: tuple[Finding, ...] = ()
     if isinstance(error, RigFileError):
         content["mistakes"] = [{"where": m.where, "message": m.message} for m in error.mistakes]
     if isinstance(error, RigError):
-        content["devices"] = {serial: str(getattr(e, "reason", e)) for serial, e in error.errors.items()}
+        content["devices"] = {serial: reason_of(e) for serial, e in error.errors.items()}
         findings = tuple(finding for finding in error.findings if finding.message not in str(error))
     if isinstance(error, UnworkablePlanError):
         findings = error.findings
@@ -72,13 +74,6 @@ def outcome_of_error(error: Exception) -> Outcome:
         show,
         is_error=True,
     )
-
-
-def _message(error: Exception) -> str:
-    """What an error says; of the system's own ``FILE: No such file or directory``, without its number."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 def _classify(error: Exception) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from genlock.recording.atomic import write_atomically
 from genlock.recording.cursor import CaptureCursor
-from genlock.recording.cutting import moments, snapped, split_spans
+from genlock.recording.cutting import moments, parts_in_order, snapped, split_spans
 from genlock.recording.derive import NewSession, copy_file, new_session
 from genlock.recording.digest import DamagedCluster, RecordingDigest, digest_recording
 from genlock.recording.folder import SessionFile, SessionFolder, SessionState
@@ -54,6 +54,7 @@ __all__ = [
     "moments",
     "new_session",
     "parse_split_rule",
+    "parts_in_order",
     "repair_recording",
     "repaired_path",
     "rewrite",

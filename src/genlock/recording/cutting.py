@@ -1,17 +1,20 @@
-"""Where to cut takes: at moments that fall between the captures of all devices alike."""
+"""Where to cut takes: at moments that fall between the captures of all devices alike. And how parts go together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genlock.errors import RecordingError
+from genlock.recording.layout import TrackName
 from genlock.recording.parts import SplitRule
 from genlock.recording.reader import RecordingReader
 from genlock.recording.rewrite import Span, capture_usec
 
-__all__ = ["Parts", "moments", "snapped", "split_spans"]
+__all__ = ["Parts", "moments", "parts_in_order", "snapped", "split_spans"]
 
 Parts = Sequence[RecordingReader]  # one device's open files of one epoch, in order
 
@@ -23,6 +26,31 @@ def moments(parts: Parts) -> NDArray[np.int64]:
     """(N,) the moments of a device's captures on the master's color time, in order."""
     times = [capture_usec(reader) for reader in parts]
     return np.sort(np.concatenate(times)) if times else np.empty(0, np.int64)
+
+
+def parts_in_order(parts: Parts) -> list[RecordingReader]:
+    """Files of one device as the parts of one recording, by what they hold; those without captures by their samples.
+
+    Raises:
+        RecordingError: they are of different recordings, or two hold captures of the same time.
+    """
+    first = parts[0]
+    for reader in parts:
+        if (reader.serial, reader.start_offset_usec) != (first.serial, first.start_offset_usec):
+            raise RecordingError(
+                reader.path, f"is no part of the same recording as {first.path}: serial or start offset differ."
+            )
+    timed = sorted(((moments([reader]), reader) for reader in parts), key=lambda part: _begin_usec(*part))
+    with_captures = [(usec, reader) for usec, reader in timed if len(usec)]
+    for (former_usec, former), (latter_usec, latter) in pairwise(with_captures):
+        if latter_usec[0] <= former_usec[-1]:
+            raise RecordingError(latter.path, f"holds captures of the same time as {former.path}: name each part once.")
+    return [reader for _, reader in timed]
+
+
+def _begin_usec(capture_usec: NDArray[np.int64], reader: RecordingReader) -> int:
+    times = capture_usec if len(capture_usec) else reader.image_usec(TrackName.IMU)
+    return int(times[0]) if len(times) else reader.start_offset_usec
 
 
 def snapped(usec: int, reference_usec: NDArray[np.int64], period_usec: int) -> int:

@@ -5,6 +5,7 @@ The new folder appears under its name when it is whole; until then it is a hidde
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,11 +56,16 @@ class NewSession:
         }
         SessionFolder(self.path, like.model_copy(update=update)).save()
 
-    def copy_texts(self, source: SessionFolder, names: Iterable[str] = ("rig.toml", "plan.json", "log.jsonl")) -> None:
-        """Copies what is not a recording."""
-        for name in names:
+    def copy_plan(self, source: SessionFolder) -> None:
+        """Copies the rig file and its plan."""
+        for name in ("rig.toml", "plan.json"):
             with suppress(FileNotFoundError):
                 shutil.copyfile(source.path / name, self.path / name)
+
+    def write_log(self, events: Iterable[Mapping[str, object]]) -> None:
+        """Writes the log, in the order given."""
+        lines = "".join(json.dumps(event) + "\n" for event in events)
+        (self.path / "log.jsonl").write_text(lines, encoding="utf-8")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from genlock.capture import Capture, CaptureSet, CaptureSource, ImuSample
+from genlock.errors import message_of
 from genlock.recording.parts import PartedWriter, SplitRule
 from genlock.recording.writer import RecordingSummary, RecordingWriter
 
@@ -69,6 +70,8 @@ class Recorder:
         self._looked_usec: dict[str, int] = {}
         self._parts: dict[str, tuple[RecordingSummary, ...]] = {}
         self._lock = threading.Lock()
+        self.removed: set[Path] = set()
+        """Files that were no longer there when they were closed: what they hold is lost."""
 
     @property
     def parts(self) -> Mapping[str, tuple[RecordingSummary, ...]]:
@@ -110,6 +113,8 @@ class Recorder:
         serial, tags = source.serial, dict(self._tags(source.serial))
 
         def open_part(number: int, start_offset_usec: int | None) -> RecordingWriter:
+            if number > 1:  # the former part, for the last time: once it is closed it may be moved away
+                self._is_there(self._writers[serial].path)
             path = self._paths[serial] if number == 1 or self._next_part is None else self._next_part(serial)
             writer = RecordingWriter(
                 path,
@@ -137,6 +142,7 @@ class Recorder:
             raise
 
     def _close_one(self, serial: str, writer: PartedWriter) -> None:
+        self._is_there(writer.path)
         try:
             writer.close()
         except OSError as error:
@@ -151,11 +157,16 @@ class Recorder:
             return
         self._looked_usec[capture.serial] = usec
         path = self._writers[capture.serial].path
-        if not path.exists():
+        if not self._is_there(path):
             raise FileNotFoundError(errno.ENOENT, "was removed while it was recorded, or its disk was", str(path))
+
+    def _is_there(self, path: Path) -> bool:
+        if not path.exists():
+            self.removed.add(path)
+        return path not in self.removed
 
     def _disk_refused(self, serial: str, error: OSError) -> None:
         """The writer has counted what is lost."""
         if self._on_disk_error is DiskPolicy.STOP:
             raise error
-        logger.error("device %s: the disk refused a write, recording goes on: %s", serial, error)
+        logger.error("device %s: the disk refused a write, recording goes on: %s", serial, message_of(error))

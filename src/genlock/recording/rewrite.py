@@ -53,6 +53,11 @@ class Span:
             inside &= usec < self.until_usec
         return inside
 
+    def overlaps(self, first_usec: int, last_usec: int) -> bool:
+        """Whether any moment from the first to the last lies in it."""
+        begins_before = self.until_usec is None or first_usec < self.until_usec
+        return begins_before and (self.from_usec is None or self.from_usec <= last_usec)
+
 
 EVERYTHING = Span()
 

@@ -59,16 +59,25 @@ def fell_silent(serial: str) -> CaptureTimeoutError:
     )
 
 
-def no_first_capture(planned: PlannedDevice, waited_sec: float, *, others_deliver: bool) -> CaptureTimeoutError:
+def no_first_capture(
+    planned: PlannedDevice, waited_sec: float, *, others_deliver: bool, reads_empty: bool
+) -> CaptureTimeoutError:
     """A device that never delivered anything: why, most likely.
 
     Args:
         planned: the device.
         waited_sec: how long a first capture was waited for.
         others_deliver: whether that was counted from another device's first capture, or from the last start.
+        reads_empty: whether its Sync In reads no plug now; there was one when it was armed.
     """
     serial = planned.serial
     since = "another device's first" if others_deliver else "the last start"
+    if reads_empty:
+        return CaptureTimeoutError(
+            serial,
+            f"no capture within {waited_sec:g} s of {since}, and its Sync In reads no plug any more: push the plug "
+            "back in until it clicks (plastic cover off) and start all devices again",
+        )
     if planned.config.wired_sync_mode is WiredSyncMode.SUBORDINATE:
         return CaptureTimeoutError(
             serial,

@@ -18,8 +18,8 @@ from typing import Self
 
 from genlock.capture import Capture, CaptureSet, CaptureSource, Sink
 from genlock.devices import Backend, Device
-from genlock.errors import DeviceError, DeviceStartError, RigError, UnworkablePlanError
-from genlock.findings import Finding, errors_in
+from genlock.errors import DeviceError, DeviceStartError, RigError, UnworkablePlanError, message_of, reason_of
+from genlock.findings import errors_in
 from genlock.k4a import WiredSyncMode
 from genlock.plan import Plan
 from genlock.session.arming import check_jacks, set_controls
@@ -35,10 +35,12 @@ from genlock.session.diagnosis import (
 )
 from genlock.session.fanout import Lane
 from genlock.session.gather import Gatherer
+from genlock.session.journal import Journal
 from genlock.session.phases import FinishReason, Phase, check_move
 from genlock.session.pump import Pump
 from genlock.session.status import DeviceStatus, SessionEvent, SessionStatus, SetCounter
-from genlock.session.watch import HealthWatch, LossPolicy, sync_lost
+from genlock.session.watch import HealthWatch, LossPolicy, sync_lost_error
+from genlock.sync import SyncAlarm
 
 __all__ = ["Session"]
 
@@ -52,7 +54,7 @@ OBSERVE_SEC = 0.5
 """How long the subordinates are watched before the master starts. Free ones deliver within 65 to 248 ms of their own
 first pulse (SDK issue #1240) and some 50 ms of transfer; the wait ends with the first such capture."""
 _LOOK_SEC = 0.5
-"""How often a session that waits for a set looks for silent devices."""
+"""How often a session that waits for captures looks for silent devices and lost plugs."""
 
 
 class Session:
@@ -100,7 +102,7 @@ class Session:
         self._clock = backend.clock
         self._sinks = tuple(sinks)
         self._duration_sec = duration_sec
-        self._on_event = on_event
+        self._journal = Journal(self._clock, on_event)
         self._is_cancelled = is_cancelled
         self._on_loss = on_loss
         self._warm_up = warm_up
@@ -114,7 +116,6 @@ class Session:
         self._watch = HealthWatch(configs, plan.reference_serial, self._clock)
         self._lost: dict[str, DeviceError] = {}
         self._looked_nsec = 0
-        self._findings: list[Finding] = []
         self._sets = 0
         self._complete_sets = 0
         self._participation = ExitStack()
@@ -133,7 +134,9 @@ class Session:
         def open_one(serial: str) -> None:
             self._devices[serial] = self._backend.open(serial)
 
-        self._for_each([d.serial for d in self._plan.devices], open_one, "device_opened", "could not open every device")
+        self._journal.for_each(
+            [d.serial for d in self._plan.devices], open_one, "device_opened", "could not open every device"
+        )
 
     def arm(self) -> None:
         """Checks the jacks against the wiring and sets powerline, exposure and the other color controls, once."""
@@ -147,13 +150,13 @@ class Session:
                 *set_controls(planned, device, warm_up=self._warm_up),
             ]
             for finding in findings:
-                self._tell(finding)
+                self._journal.tell(finding)
             wrong = errors_in(findings)
             if wrong:
                 raise DeviceStartError(serial, "; ".join(f"{f.message} -> {f.remedy}" for f in wrong), wrong[0].code)
             device.arm(planned.config, imu=planned.imu)
 
-        self._for_each(list(self._devices), arm_one, "device_armed", "the rig is not as its plan says")
+        self._journal.for_each(list(self._devices), arm_one, "device_armed", "the rig is not as its plan says")
         sources = [self._source(serial) for serial in self._devices]
         for sink in self._sinks:
             sink.open(sources)
@@ -168,24 +171,9 @@ class Session:
             call_within(self._clock, serial, "start", self._devices[serial].start, START_TIMEOUT_SEC)
             self._start_pump(serial)
 
-        self._for_each(self._plan.start_order, start_one, "device_started", "could not start every device")
-        # Pulses may come late, from another computer's master or a generator. Once one device has heard them, all have.
-        waited_sec = self._first_capture_timeout_sec
-        have_begun = self._gatherer.wait_for(
-            lambda: self._has_news() or any(pump.captures for pump in self._pumps.values()), waited_sec
-        )
-        if have_begun:
-            waited_sec = min(FIRST_CAPTURE_TIMEOUT_SEC, waited_sec)
-            self._gatherer.wait_for(self._is_under_way, waited_sec)
-        self._raise_if_failed()
-        silent = [self._plan.device(serial) for serial, pump in self._pumps.items() if pump.captures == 0]
-        if silent and not self._is_cancelled():
-            if self._lost:  # they ended the wait before its time: of the others nothing is known
-                raise RigError("devices failed before every device had delivered", dict(self._lost))
-            raise RigError(
-                "no first capture in time",
-                {device.serial: no_first_capture(device, waited_sec, others_deliver=have_begun) for device in silent},
-            )
+        self._journal.for_each(self._plan.start_order, start_one, "device_started", "could not start every device")
+        self._journal.log("all_started")
+        self._await_first_captures()
         self._tell_changes()
 
     def __iter__(self) -> Iterator[CaptureSet]:
@@ -204,7 +192,7 @@ class Session:
                 yield capture_set
             self._tell_alarms()
             self._raise_if_failed()
-            if self.was_lost and self._ends_by_loss():
+            if self._ends_by_loss():
                 self.finish_reason = FinishReason.FAILED
                 return
             if self._gatherer.has_ended:
@@ -221,7 +209,7 @@ class Session:
         # The master first: subordinates then simply receive no more pulses. The order is free (facts of the SDK's own
         # multi-device test, which stops both ways round).
         serials = [serial for serial in reversed(self._plan.start_order) if serial in self._devices]
-        errors = self._try_each(serials, self._stop_one, "device_stopped")
+        errors = self._journal.try_each(serials, self._stop_one, "device_stopped")
         for serial, pump in self._pumps.items():
             if not pump.join(STOP_TIMEOUT_SEC):
                 errors[serial] = DeviceError(serial, f"did not let go within {STOP_TIMEOUT_SEC} s of being stopped")
@@ -280,7 +268,7 @@ class Session:
             sets=self._sets,
             complete_sets=self._complete_sets,
             unread_sets=self._gatherer.unread_sets,
-            findings=tuple(self._findings),
+            findings=tuple(self._journal.findings),
         )
 
     def __enter__(self) -> Self:
@@ -305,7 +293,7 @@ class Session:
             self.finish_reason = FinishReason.CANCELLED
         elif error is not None:
             self.finish_reason = FinishReason.FAILED
-            self._log("failed", detail=str(error))
+            self._journal.log("failed", detail=message_of(error))
         elif self.finish_reason is None:
             self.finish_reason = FinishReason.COMPLETED
         try:
@@ -316,50 +304,13 @@ class Session:
             self.finish_reason = FinishReason.FAILED
             if error is None:
                 raise
-            logger.error("while closing after another error: %s", late)
+            logger.error("while closing after another error: %s", message_of(late))
 
     def _enter_phase(self, phase: Phase) -> None:
         check_move(self._phase, phase)
         self._phase = phase
         logger.info("session is %s", phase.value)
-        self._log("phase", detail=phase.value)
-
-    def _log(
-        self,
-        event: str,
-        serial: str | None = None,
-        since_nsec: int | None = None,
-        detail: str = "",
-        code: str | None = None,
-    ) -> None:
-        now_nsec = self._clock.now_nsec()
-        called_nsec = now_nsec if since_nsec is None else since_nsec
-        self._on_event(SessionEvent(event, serial, called_nsec, now_nsec, detail, code=code))
-
-    def _tell(self, finding: Finding) -> None:
-        self._findings.append(finding)
-        logger.warning("%s", finding)
-        serial = finding.where.removeprefix("device ") if finding.where.startswith("device ") else None
-        self._log("finding", serial, detail=str(finding), code=finding.code)
-
-    def _try_each(self, serials: Sequence[str], act: Callable[[str], None], event: str) -> dict[str, Exception]:
-        """Does one thing to every device; returns the errors instead of stopping at the first."""
-        errors: dict[str, Exception] = {}
-        for serial in serials:
-            called_nsec = self._clock.now_nsec()
-            try:
-                act(serial)
-            except DeviceError as error:
-                errors[serial] = error
-                self._log("failed", serial, called_nsec, error.reason)
-            else:
-                self._log(event, serial, called_nsec)
-        return errors
-
-    def _for_each(self, serials: Sequence[str], act: Callable[[str], None], event: str, failure: str) -> None:
-        errors = self._try_each(serials, act, event)
-        if errors:
-            raise RigError(failure, errors)
+        self._journal.log("phase", detail=phase.value)
 
     def _source(self, serial: str) -> CaptureSource:
         planned, device = self._plan.device(serial), self._devices[serial]
@@ -404,15 +355,60 @@ class Session:
         waiting = dict(self._pumps)
         if not waiting:
             return
-        self._gatherer.wait_for(lambda: any(p.captures for p in waiting.values()) or self._has_news(), OBSERVE_SEC)
+        self._gatherer.wait_for(lambda: any(p.captures for p in waiting.values()) or self._must_end(), OBSERVE_SEC)
         free = [serial for serial, pump in waiting.items() if pump.captures]
         for serial in free:
-            self._tell(not_slaved(self._plan.device(serial), master))
+            self._journal.tell(not_slaved(self._plan.device(serial), master))
         if free:
             raise RigError(
                 f"not every subordinate waits for the master {master}",
                 {serial: not_slaved_error(self._plan.device(serial), master) for serial in free},
             )
+
+    def _await_first_captures(self) -> None:
+        """Waits until every device has delivered.
+
+        Pulses may come late, from another computer's master or a generator. Once one device has heard them, all have.
+        """
+        waited_sec = self._first_capture_timeout_sec
+        self._wait_until(lambda: any(pump.captures for pump in self._pumps.values()), waited_sec)
+        others_deliver = any(pump.captures for pump in self._pumps.values())
+        if others_deliver:
+            waited_sec = min(FIRST_CAPTURE_TIMEOUT_SEC, waited_sec)
+            self._wait_until(lambda: all(pump.captures for pump in self._pumps.values()), waited_sec)
+        self._raise_if_failed()
+        silent = [self._plan.device(serial) for serial, pump in self._pumps.items() if pump.captures == 0]
+        if not silent or self._is_cancelled():
+            return
+        if self._lost:  # they ended the wait before its time: of the others nothing is known
+            raise RigError("devices failed before every device had delivered", dict(self._lost))
+        empty = self._watch.unplugged
+        raise RigError(
+            "no first capture in time",
+            {
+                device.serial: no_first_capture(
+                    device, waited_sec, others_deliver=others_deliver, reads_empty=device.serial in empty
+                )
+                for device in silent
+            },
+        )
+
+    def _wait_until(self, is_so: Callable[[], bool], timeout_sec: float) -> None:
+        """Waits for something that comes with a capture, and tells of alarms as they come; a failure ends the wait.
+
+        Raises:
+            RigError: there was an alarm, and the policy is not to go on: an epoch without captures would be none.
+        """
+        end_nsec = self._clock.now_nsec() + round(timeout_sec * 1e9)
+        while (left_nsec := end_nsec - self._clock.now_nsec()) > 0:
+            step_sec = min(_LOOK_SEC, left_nsec / 1e9)
+            if self._gatherer.wait_for(lambda: is_so() or self._must_end(), step_sec):
+                return
+            alarms = self._tell_alarms()
+            if alarms and self._on_loss is not LossPolicy.MARK:
+                raise RigError(
+                    "sync was lost before every device had delivered", {a.serial: sync_lost_error(a) for a in alarms}
+                )
 
     def _has_failed(self) -> bool:
         return any(p.error is not None for s, p in self._pumps.items() if s not in self._lost) or any(
@@ -420,10 +416,10 @@ class Session:
         )
 
     def _has_news(self) -> bool:
-        return self._is_cancelled() or self._has_failed() or self._watch.has_alarms
+        return self._must_end() or self._watch.has_alarms
 
-    def _is_under_way(self) -> bool:
-        return self._has_news() or all(pump.captures > 0 for pump in self._pumps.values())
+    def _must_end(self) -> bool:
+        return self._is_cancelled() or self._has_failed()
 
     def _is_over(self, span_usec: int) -> bool:
         return self._duration_sec is not None and span_usec >= self._duration_sec * 1e6
@@ -446,7 +442,7 @@ class Session:
                 errors[serial] = fell_silent(serial)
         if errors and not self._goes_on_without(errors):
             for serial, error in errors.items():
-                self._log("device_lost", serial, detail=str(getattr(error, "reason", error)))
+                self._journal.log("device_lost", serial, detail=reason_of(error))
             raise RigError("devices failed while running", errors)
         self._raise_if_sinks_failed()
 
@@ -461,37 +457,29 @@ class Session:
             self._lost[serial] = error
             self._pumps[serial].tell_to_stop()
             self._gatherer.end(serial)
-            self._log("device_lost", serial, detail=error.reason)
-            self._tell(device_lost(serial, error))
+            self._journal.log("device_lost", serial, detail=error.reason)
+            self._journal.tell(device_lost(serial, error))
         return True
 
-    def _tell_alarms(self) -> None:
-        for alarm in self._watch.take_alarms():
+    def _tell_alarms(self) -> list[SyncAlarm]:
+        alarms = self._watch.take_alarms()
+        for alarm in alarms:
             self.was_lost = True
-            self._on_event(
-                SessionEvent(
-                    "sync_alarm",
-                    alarm.serial,
-                    alarm.host_nsec,
-                    alarm.host_nsec,
-                    alarm.message,
-                    alarm.evidence.value,
-                    alarm.device_usec,
-                )
-            )
-            self._tell(sync_lost(alarm))
+            self._journal.tell_alarm(alarm)
         if self._clock.now_nsec() - self._looked_nsec > _LOOK_SEC * 1e9:
             self._tell_changes()
+        return alarms
 
     def _tell_changes(self) -> None:
         self._looked_nsec = self._clock.now_nsec()
         for serial, former, state in self._watch.take_changes():
-            self._log("device_state", serial, detail=f"{former} -> {state}")
+            self._journal.log("device_state", serial, detail=f"{former} -> {state}")
 
     def _ends_by_loss(self) -> bool:
+        """Whether a device was lost and the policy wants the run to end now."""
         if self._on_loss is LossPolicy.RESTART:
-            return self._watch.is_plugged
-        return self._on_loss is LossPolicy.STOP
+            return self.was_lost and not self._watch.unplugged
+        return self.was_lost and self._on_loss is LossPolicy.STOP
 
     def _raise_if_sinks_failed(self) -> None:
         errors = {serial: lane.error for serial, lane in self._lanes.items() if lane.error is not None}

@@ -19,8 +19,9 @@ class SessionEvent:
     """Something that a log should hold."""
 
     event: str
-    """``phase``, ``device_opened``, ``device_armed``, ``device_started``, ``device_stopped``, ``device_state`` (its
-    health changed), ``sync_alarm``, ``device_lost``, ``epoch``, ``finding``, ``failed``."""
+    """``phase``, ``device_opened``, ``device_armed``, ``device_started``, ``all_started`` (pulses may come now),
+    ``device_stopped``, ``device_state`` (its health changed), ``sync_alarm``, ``device_lost``, ``epoch``, ``finding``,
+    ``failed``."""
 
     serial: str | None
     called_nsec: int

@@ -9,11 +9,12 @@ from enum import StrEnum
 
 from genlock.capture import Stamp
 from genlock.clock import Clock
+from genlock.errors import DeviceStartError
 from genlock.findings import Finding, Severity
 from genlock.k4a import DeviceConfig, SyncJacks
 from genlock.sync import DeviceHealth, HealthState, LossEvidence, RigHealth, SyncAlarm
 
-__all__ = ["HealthWatch", "LossPolicy", "sync_lost"]
+__all__ = ["HealthWatch", "LossPolicy", "sync_lost", "sync_lost_error"]
 
 _REMEDY = {
     LossEvidence.JACK: "Push the plug back into Sync In until it clicks (plastic cover off). The device has no common "
@@ -48,6 +49,12 @@ def sync_lost(alarm: SyncAlarm) -> Finding:
     )
 
 
+def sync_lost_error(alarm: SyncAlarm) -> DeviceStartError:
+    """The same as an error, for an alarm that ends a start."""
+    finding = sync_lost(alarm)
+    return DeviceStartError(alarm.serial, f"{finding.message} -> {finding.remedy}", finding.code)
+
+
 class HealthWatch:
     """A thread-safe ``RigHealth`` that keeps its alarms until they are taken."""
 
@@ -65,9 +72,10 @@ class HealthWatch:
         return bool(self._alarms)
 
     @property
-    def is_plugged(self) -> bool:
-        """Whether no subordinate's Sync In reads empty."""
-        return not self._unplugged
+    def unplugged(self) -> frozenset[str]:
+        """The subordinates whose Sync In reads empty."""
+        with self._lock:
+            return frozenset(self._unplugged)
 
     def on_stamp(self, stamp: Stamp) -> None:
         """Takes a capture's stamp; called from its device's thread."""

@@ -6,6 +6,7 @@ from genlock.verify.diagnosis import Cause, Certainty, Diagnosis
 from genlock.verify.epochs import combine_epochs
 from genlock.verify.evidence import (
     AlarmEvent,
+    DataLossEvent,
     DeviceEvidence,
     LiveFinding,
     StartEvent,
@@ -26,6 +27,7 @@ __all__ = [
     "AlarmEvent",
     "Cause",
     "Certainty",
+    "DataLossEvent",
     "DeviceEvidence",
     "DeviceReport",
     "Diagnosis",

@@ -75,8 +75,9 @@ def check_state(evidence: TakeEvidence) -> Iterator[Finding]:
             "verify.session_not_closed",
             Severity.WARNING,
             "session",
-            "the session was never closed: it is still recording, or its program was killed; the last second may lack",
-            "If it still records, verify again when it has ended. If not, use the take as far as it was judged.",
+            "the session was never closed: it is still recording, or its program was killed, on one computer at least "
+            "if several recorded it; the files end up to a second before that",
+            "If it still records, verify again when it has ended. If not, use the take as far as all devices go.",
         )
     elif evidence.session_state == "FAILED":
         yield Finding(
@@ -99,15 +100,19 @@ def check_state(evidence: TakeEvidence) -> Iterator[Finding]:
 
 def check_unwritten(evidence: TakeEvidence) -> Iterator[Finding]:
     """What was captured and is not in the files, as the run itself wrote into its log."""
-    for finding in evidence.live_findings:
-        if finding.code in ("session.disk_refused", "session.samples_lost"):
-            yield Finding(
-                "verify.data_lost",
-                Severity.ERROR,
-                f"device {finding.serial}",
-                f"the session's log: {finding.message}",
-                "What is there was judged; what is missing was not. Record again if it is needed.",
-            )
+    for serial in dict.fromkeys(loss.serial for loss in evidence.data_losses):
+        losses = [loss for loss in evidence.data_losses if loss.serial == serial]
+        first_usec, last_usec = min(loss.first_usec for loss in losses), max(loss.last_usec for loss in losses)
+        stretches = f", in {len(losses)} stretches that the log names," if len(losses) > 1 else ""
+        yield Finding(
+            "verify.data_lost",
+            Severity.ERROR,
+            f"device {serial}",
+            f"{sum(loss.samples for loss in losses)} images or inertial samples between {first_usec / 1e6:.3f} s and "
+            f"{last_usec / 1e6:.3f} s of its clock{stretches} did not reach the disk: "
+            f"{'; '.join(dict.fromkeys(loss.reason for loss in losses))}",
+            "What is there was judged; what is missing was not. Record again if it is needed.",
+        )
 
 
 def _check_same_take(devices: Sequence[DeviceEvidence]) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from genlock.verify.pictures import PictureSample
 
 __all__ = [
     "AlarmEvent",
+    "DataLossEvent",
     "DeviceEvidence",
     "LiveFinding",
     "StartEvent",
@@ -96,6 +97,20 @@ class LiveFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DataLossEvent:
+    """A line of the session's log: a stretch of what a device delivered did not reach the disk."""
+
+    serial: str
+    first_usec: int
+    """Device time of the first sample that is lost."""
+    last_usec: int
+    samples: int
+    """Images and inertial samples together."""
+    reason: str
+    """What the system said."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakeEvidence:
     """Everything that is known of one take."""
 
@@ -108,6 +123,8 @@ class TakeEvidence:
     """What the live session saw; empty without a log."""
     live_findings: tuple[LiveFinding, ...] = ()
     """What the run said; empty without a log."""
+    data_losses: tuple[DataLossEvent, ...] = ()
+    """What did not reach the disk; empty without a log."""
     failure: str | None = None
     """Why the session failed, in its own words."""
     pictures: Mapping[str, Sequence[PictureSample]] | None = None
@@ -125,12 +142,13 @@ class TakeEvidence:
     def recorder_of(self, device: DeviceEvidence) -> str:
         """Names the recorder of a device's files; devices of one recorder should begin and end together.
 
-        Computers of one session are started and stopped one after the other, by hand. Where the session failed, nobody
-        meant any of them to end: then all count as one.
+        Loose files may be of as many recorders as devices. Computers of one session are started and stopped one after
+        the other, by hand; where it failed or was never closed, nobody meant them to end: then all count as one.
         """
         if not self.is_session:
-            return device.source
-        return "" if self.session_state == "FAILED" else device.tags.get("GENLOCK_HOST", "")
+            return device.serial
+        was_ended = self.session_state in ("COMPLETED", "CANCELLED")
+        return device.tags.get("GENLOCK_HOST", "") if was_ended else ""
 
 
 def evidence_from_reader(reader: RecordingReader) -> DeviceEvidence:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from genlock.devices import Backend
-from genlock.errors import CaptureTimeoutError, RigError
+from genlock.errors import CaptureTimeoutError, RigError, reason_of
 from genlock.findings import Finding, Severity
 from genlock.k4a import WiredSyncMode
 from genlock.plan import Plan
@@ -111,7 +111,7 @@ def _try_pair(plan: Plan, backend: Backend, serial: str, master: str | None) -> 
     except RigError as error:
         findings = session.status.findings
         codes = {finding.code for finding in findings}
-        message = "; ".join(str(getattr(e, "reason", e)) for e in error.errors.values())
+        message = "; ".join(reason_of(e) for e in error.errors.values())
         if "session.not_slaved" in codes:
             state = CableState.NOT_SLAVED
         elif isinstance(error.errors.get(serial), CaptureTimeoutError):

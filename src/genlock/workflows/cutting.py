@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from genlock.errors import RecordingError, SessionFolderError
 from genlock.recording import (
@@ -17,6 +17,7 @@ from genlock.recording import (
     SplitRule,
     moments,
     new_session,
+    parts_in_order,
     rewrite,
     snapped,
     split_spans,
@@ -157,17 +158,7 @@ def merge_parts(sources: Sequence[Path], output: Path, *, progress: Progress | N
         if path.is_dir():
             raise SessionFolderError(path, "is a folder among files; name one session folder alone, or only MKV files.")
     with _opened({"": sources}) as devices:
-        readers = sorted(devices[""], key=lambda reader: int(next(iter(moments([reader])), 0)))
-        whose = {(reader.serial, reader.start_offset_usec) for reader in readers}
-        if len(whose) > 1:
-            raise RecordingError(readers[1].path, "is no part of the same recording: serial or start offset differ.")
-        for former, latter in pairwise(readers):
-            ends, begins = moments([former]), moments([latter])
-            if len(ends) and len(begins) and begins[0] <= ends[-1]:
-                raise RecordingError(
-                    latter.path, f"holds captures of the same time as {former.path}: name each part once."
-                )
-        rewritten = rewrite(readers, output)
+        rewritten = rewrite(parts_in_order(devices[""]), output)
     return _result(output, [output], rewritten.size_bytes)
 
 
@@ -180,15 +171,28 @@ def _cut_session(
     progress: Progress,
 ) -> CutResult:
     with new_session(output) as made:
+        kept: list[Span] = []
         for number, files in epochs.items():
             with _opened(files) as devices:
                 reference = folder.plan.reference_serial
                 measure = reference if reference in devices else next(iter(devices))
-                _write_parts(made, number, devices, spans(devices, measure), progress)
-        made.copy_texts(folder)
+                of_epoch = spans(devices, measure)
+                _write_parts(made, number, devices, of_epoch, progress)
+            kept += of_epoch
+        made.copy_plan(folder)
+        events = folder.events()
+        if events is not None:
+            made.write_log(event for event in events if not _is_loss_elsewhere(event, kept))
         made.write(folder.session, derived_from=[*folder.session.derived_from, f"{folder.path.name}: {note}"])
         written = [output / name for names in made.recordings.values() for name in names]
     return _result(output, written, sum(path.stat().st_size for path in written))
+
+
+def _is_loss_elsewhere(event: Mapping[str, Any], kept: Sequence[Span]) -> bool:
+    """Whether a line of the log tells of lost data outside of all that is kept: no fault of the new take."""
+    if event.get("event") != "data_lost" or not {"first_usec", "last_usec"} <= event.keys():
+        return False
+    return not any(span.overlaps(event["first_usec"], event["last_usec"]) for span in kept)
 
 
 def _write_parts(made: NewSession, epoch: int, devices: _Devices, spans: Sequence[Span], progress: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,9 +60,9 @@ def merge_sessions(sources: Sequence[Path], output: Path, *, progress: Progress 
         for folder in folders:
             told.step(f"take over {folder.path}")
             _take_over(made, folder)
-        made.copy_texts(first, ("rig.toml", "plan.json"))
+        made.copy_plan(first)
         events = sorted((event for folder in folders for event in _events(folder)), key=lambda event: event["utc"])
-        (made.path / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+        made.write_log(events)
         sessions = [folder.session for folder in folders]
         made.write(
             first.session,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from genlock._version import __version__
 from genlock.devices import Backend
-from genlock.errors import RigError, SessionFolderError, UnworkablePlanError
+from genlock.errors import RigError, SessionFolderError, UnworkablePlanError, message_of
 from genlock.findings import Finding, errors_in
 from genlock.plan import Plan
 from genlock.recording import SessionFolder, SessionState
@@ -138,7 +138,7 @@ def record_take(
     try:
         take.run()
     except BaseException as error:
-        failure = None if take.reason is FinishReason.CANCELLED else str(error)
+        failure = None if take.reason is FinishReason.CANCELLED else message_of(error)
         if isinstance(error, RigError):
             error.findings = tuple(take.findings)
         raise
@@ -254,7 +254,7 @@ class _Take:
         self._folder.log({key: value for key, value in asdict(event).items() if value is not None or key == "serial"})
         if event.event == "phase" and event.detail in _STEPS:
             self._progress.step(_STEPS[event.detail])
-        if event.event == "phase" and event.detail == "running" and waits_for_another_host(self._plan):
+        if event.event == "all_started" and waits_for_another_host(self._plan):
             minutes = FIRST_PULSE_WAIT_SEC / 60
             self._progress.step(f"wait for the first pulse: start the master now; given up after {minutes:g} min")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def storage_findings(recorder: Recorder, status: SessionStatus, folder: SessionF
                     }
                 )
         for finding in (
-            *_gone(serial, parts),
+            *_gone(serial, parts, recorder.removed),
             *_late(serial, parts),
             *_refused(serial, parts),
             *_held_up(serial, status),
@@ -79,17 +79,25 @@ def storage_findings(recorder: Recorder, status: SessionStatus, folder: SessionF
             yield finding
 
 
-def _gone(serial: str, parts: Sequence[RecordingSummary]) -> Iterator[Finding]:
+def _gone(serial: str, parts: Sequence[RecordingSummary], removed: Collection[Path]) -> Iterator[Finding]:
     for part in parts:
-        if not part.path.exists():
-            last_usec = part.start_offset_usec + part.duration_usec
+        last_usec = part.start_offset_usec + part.duration_usec
+        held = f"{part.captures} captures, {part.start_offset_usec / 1e6:.3f} s to {last_usec / 1e6:.3f} s of its clock"
+        if part.path in removed:
             yield Finding(
                 "session.file_removed",
                 Severity.ERROR,
                 f"device {serial}",
-                f"its file {part.path} was removed while it was recorded, or its disk was: {part.captures} captures, "
-                f"{part.start_offset_usec / 1e6:.3f} s to {last_usec / 1e6:.3f} s of its clock, are lost",
+                f"its file {part.path} was removed while it was recorded, or its disk was: {held}, are lost",
                 "Leave the folder and its disk alone while it is recorded.",
+            )
+        elif not part.path.exists():
+            yield Finding(
+                "session.file_moved",
+                Severity.INFO,
+                f"device {serial}",
+                f"its file {part.path} is no longer there; it was whole when it was closed: {held}",
+                "Put it back under its name before the session is verified or cut.",
             )
 
 

@@ -15,6 +15,7 @@ from genlock.recording import RecordingReader, SessionFolder, SessionState
 from genlock.sync import LossEvidence
 from genlock.verify import (
     AlarmEvent,
+    DataLossEvent,
     DeviceEvidence,
     FileReport,
     LiveFinding,
@@ -90,6 +91,7 @@ def verify_session(path: Path, depth: Depth = _USUAL_DEPTH) -> Report:
                 starts=_starts(logs[number]) if number in logs else None,
                 alarms=_alarms(logs.get(number, ())),
                 live_findings=_live_findings(logs.get(number, ())),
+                data_losses=_data_losses(logs.get(number, ())),
                 failure=folder.session.failure if number == last else None,
                 pictures=pictures,
                 name=folder.session.name,
@@ -218,4 +220,18 @@ def _live_findings(events: Sequence[Mapping[str, Any]]) -> tuple[LiveFinding, ..
         LiveFinding(event["code"], event.get("serial"), event.get("detail", ""))
         for event in events
         if event.get("event") == "finding" and event.get("code")
+    )
+
+
+def _data_losses(events: Sequence[Mapping[str, Any]]) -> tuple[DataLossEvent, ...]:
+    return tuple(
+        DataLossEvent(
+            serial=event["serial"],
+            first_usec=event["first_usec"],
+            last_usec=event["last_usec"],
+            samples=event["samples"],
+            reason=event.get("detail", ""),
+        )
+        for event in events
+        if event.get("event") == "data_lost" and {"serial", "first_usec", "last_usec", "samples"} <= event.keys()
     )

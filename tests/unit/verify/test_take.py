@@ -14,7 +14,17 @@ from genlock.findings import Finding, Severity, errors_in
 from genlock.k4a import CameraFps, WiredSyncMode
 from genlock.testing.stamps import StampFaults, StampStream, make_rig_stamps, rig_configs, stamp_faults, stamp_streams
 from genlock.testing.takes import device_evidence, session_evidence, start_events
-from genlock.verify import Report, StartEvent, StartOrder, TakeEvidence, Verdict, report_html, verify_take
+from genlock.verify import (
+    DataLossEvent,
+    DeviceEvidence,
+    Report,
+    StartEvent,
+    StartOrder,
+    TakeEvidence,
+    Verdict,
+    report_html,
+    verify_take,
+)
 
 LAW = settings(deadline=None, derandomize=True, max_examples=200)
 
@@ -393,6 +403,58 @@ def test_the_sessions_end_is_told(state: str, found: list[str]) -> None:
     evidence = replace(session_evidence(make_rig_stamps(2, 100)), session_state=state)
     report = verify_take(evidence)
     assert (report.verdict, codes(report)) == (Verdict.GOOD, found)
+
+
+def test_loose_files_of_one_name_are_judged_on_the_span_that_they_share() -> None:
+    devices = list(map(device_evidence, make_rig_stamps(2, 300)))
+    devices[1] = first_captures(devices[1], 150)
+    apart = verify_take(TakeEvidence(tuple(devices)))
+    alike = verify_take(TakeEvidence(tuple(replace(device, source="output.mkv") for device in devices)))
+    assert apart.verdict is alike.verdict is Verdict.GOOD
+    assert apart.sets == alike.sets
+    assert alike.sets.expected == 150
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        ("COMPLETED", Verdict.GOOD),
+        ("CANCELLED", Verdict.GOOD),
+        ("RUNNING", Verdict.FAIL),
+        ("FAILED", Verdict.FAIL),
+    ],
+)
+def test_computers_may_end_at_different_times_only_where_somebody_ended_them(state: str, verdict: Verdict) -> None:
+    evidence = session_evidence(make_rig_stamps(3, 300))
+    master, *others = (
+        replace(device, tags={"GENLOCK_HOST": "pc-1" if number == 0 else "pc-2"})
+        for number, device in enumerate(evidence.devices)
+    )
+    killed = tuple(first_captures(device, 150) for device in others)
+    report = verify_take(replace(evidence, devices=(master, *killed), session_state=state))
+    assert report.verdict is verdict
+    assert bool(report.diagnoses) is (verdict is Verdict.FAIL)
+
+
+def first_captures(device: DeviceEvidence, count: int) -> DeviceEvidence:
+    names = ("color_usec", "depth_usec", "arrival_nsec")
+    return replace(device, **{name: getattr(device, name)[:count] for name in names})
+
+
+def test_what_the_disk_refused_is_one_finding_a_device() -> None:
+    losses = (
+        DataLossEvent(FIRST, 4_500_000, 4_530_000, 3, "No space left on device"),
+        DataLossEvent(SECOND, 1_000_000, 1_000_000, 1, "Input/output error"),
+        DataLossEvent(FIRST, 2_000_000, 2_100_000, 4, "No space left on device"),
+    )
+    report = verify_take(replace(session_evidence(make_rig_stamps(3, 300)), data_losses=losses))
+    told = {f.where: f.message for f in report.findings if f.code == "verify.data_lost"}
+    assert told == {
+        f"device {FIRST}": "7 images or inertial samples between 2.000 s and 4.530 s of its clock, in 2 stretches that "
+        "the log names, did not reach the disk: No space left on device",
+        f"device {SECOND}": "1 images or inertial samples between 1.000 s and 1.000 s of its clock did not reach the "
+        "disk: Input/output error",
+    }
 
 
 # ---- laws -----------------------------------------------------------------------------------------------------------

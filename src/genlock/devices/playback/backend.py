@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -15,9 +15,9 @@ from genlock.clock import Clock, SystemClock, VirtualClock
 from genlock.devices.base import DeviceInfo
 from genlock.devices.playback.device import PlaybackDevice
 from genlock.devices.playback.stage import Stage
-from genlock.errors import BackendUnavailableError, DeviceOpenError, OpenFailure, RecordingError
+from genlock.errors import BackendUnavailableError, DeviceOpenError, OpenFailure
 from genlock.k4a import SyncJacks, WiredSyncMode
-from genlock.recording import RecordingReader, SessionFolder, moments
+from genlock.recording import RecordingReader, SessionFolder, moments, parts_in_order
 from genlock.rig import Rig, expected_jacks
 
 __all__ = ["PlaybackBackend"]
@@ -67,8 +67,8 @@ class PlaybackBackend:
                 self._roles[serial] = readers[0].config.wired_sync_mode
                 times[serial] = moments(readers)
                 origins.append(readers[0].start_offset_usec)
-                first = next((reader.stamps() for reader in readers), None)
-                if first is not None and len(first.color_usec):
+                first = next((reader.stamps() for reader in readers if len(reader.groups)), None)
+                if first is not None:
                     origins[-1] = int(max(first.color_usec[0], first.depth_usec[0]))
                 periods.append(readers[0].config.camera_fps.period_usec)
             finally:
@@ -161,20 +161,9 @@ def _files_of(take: Path | Sequence[Path], epoch: int) -> dict[str, tuple[Path, 
 
 def _by_serial(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
     """Loose files, those of one device in order: parts of one recording, or not to be played together."""
-    found: dict[str, list[tuple[int, int, Path]]] = {}
-    offsets: dict[str, int] = {}
-    for path in paths:
-        with RecordingReader(path) as reader:
-            serial, times = reader.serial or path.stem, moments([reader])
-            if offsets.setdefault(serial, reader.start_offset_usec) != reader.start_offset_usec:
-                raise RecordingError(
-                    path, f"and {found[serial][0][2]} are both of device {serial}, of different takes."
-                )
-            span = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
-            found.setdefault(serial, []).append((*span, path))
-    for serial, parts in found.items():
-        parts.sort(key=lambda part: part[:2])
-        for (_, end_usec, former), (begin_usec, _, latter) in pairwise(parts):
-            if begin_usec <= end_usec:
-                raise RecordingError(latter, f"and {former} are both of device {serial} and of the same time.")
-    return {serial: tuple(path for _, _, path in parts) for serial, parts in found.items()}
+    found: dict[str, list[RecordingReader]] = {}
+    with ExitStack() as stack:
+        for path in paths:
+            reader = stack.enter_context(RecordingReader(path))
+            found.setdefault(reader.serial or path.stem, []).append(reader)
+        return {serial: tuple(part.path for part in parts_in_order(parts)) for serial, parts in found.items()}
