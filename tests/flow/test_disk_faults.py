@@ -44,7 +44,8 @@ class Disk:
         run("mount", "-o", ",".join(("loop", *options)), self.image, self.folder)
 
     def unmount(self) -> None:
-        run("umount", self.folder)
+        """Fails rather than leave the disk behind without a word."""
+        subprocess.run(["umount", str(self.folder)], check=True)
 
     def pull(self) -> None:
         """What lies on it stays; nothing can be read or written any more until it is mounted again."""
