@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genlock.devices import open_backend
+from genlock.devices import Backend, open_backend
 from genlock.devices.scenario import Scenario, parse_fault
 from genlock.errors import RigError, UnworkablePlanError
 from genlock.plan import make_plan
@@ -127,37 +127,44 @@ def test_a_host_that_waited_in_vain_says_how_long_it_really_waited(tmp_path: Pat
         record_take(make_plan(rig), backend, tmp_path / "pc-2", rig_toml=toml, seconds=1, host="pc-2")
 
 
-def test_a_device_that_stays_silent_when_the_pulses_come_is_given_up_after_ten_seconds_and_the_message_says_so(
-    tmp_path: Path,
-):
-    hosts = {serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)}
-    toml = rig_toml(3, per_device=hosts)
-    rig = parse_rig(toml)
-    plan = make_plan(rig)
-    told: list[RigError] = []
-    silent = serials(3)[2]
-    scenario = Scenario(faults=(parse_fault(f"dead_port:{silent}"),))
-    with open_backend("sim", rig, scenario=scenario) as backend, backend.clock.participate():
+def rig_of_two_computers() -> str:
+    """The master alone on pc-1, two subordinates on pc-2."""
+    return rig_toml(3, per_device={serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)})
 
-        def record(host: str) -> None:
-            try:
-                record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=20, host=host)
-            except RigError as error:
-                told.append(error)
 
+def record_both(backend: Backend, folder: Path, seconds: float) -> dict[str, TakeResult | RigError]:
+    """What came of each computer's share: pc-2 waits a minute for pc-1, the master's."""
+    toml = rig_of_two_computers()
+    plan = make_plan(parse_rig(toml))
+    told: dict[str, TakeResult | RigError] = {}
+
+    def record(host: str) -> None:
+        try:
+            told[host] = record_take(plan, backend, folder / host, rig_toml=toml, seconds=seconds, host=host)
+        except RigError as error:
+            told[host] = error
+
+    with backend.clock.participate():
         subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
         backend.clock.sleep(60)
         master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
         assert subordinates.join(600)
         assert master.join(600)
-    (error,) = told
+    return told
+
+
+def test_a_device_that_stays_silent_when_the_pulses_come_is_given_up_after_ten_seconds_and_the_message_says_so(
+    tmp_path: Path,
+):
+    silent = serials(3)[2]
+    scenario = Scenario(faults=(parse_fault(f"dead_port:{silent}"),))
+    with open_backend("sim", parse_rig(rig_of_two_computers()), scenario=scenario) as backend:
+        told = record_both(backend, tmp_path, 20)
+    error = told["pc-2"]
+    assert isinstance(error, RigError)
+    assert isinstance(told["pc-1"], TakeResult)
     assert list(error.errors) == [silent]
     assert "no capture within 10 s of another device's first" in str(error)
-
-
-def rig_of_two_computers() -> str:
-    """The master alone on pc-1, two subordinates on pc-2."""
-    return rig_toml(3, per_device={serial: {"host": "pc-1" if serial == MASTER else "pc-2"} for serial in serials(3)})
 
 
 def test_the_word_to_start_the_master_comes_when_every_subordinate_has_been_started(tmp_path: Path):
@@ -186,22 +193,10 @@ def test_the_word_to_start_the_master_comes_when_every_subordinate_has_been_star
 
 
 def test_a_plug_that_slips_out_before_the_first_pulse_is_told_and_the_wait_goes_on(tmp_path: Path):
-    toml = rig_of_two_computers()
-    rig = parse_rig(toml)
-    plan = make_plan(rig)
-    taken: dict[str, TakeResult] = {}
     faults = {serials(3)[2]: Fault(unplugged_sec=(20.0, 22.0))}
-    with FaultyBackend(open_backend("sim", rig), faults) as backend, backend.clock.participate():
-
-        def record(host: str) -> None:
-            taken[host] = record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=1.0, host=host)
-
-        subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
-        backend.clock.sleep(60)
-        master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
-        assert subordinates.join(600)
-        assert master.join(600)
-    share = taken["pc-2"]
+    with FaultyBackend(open_backend("sim", parse_rig(rig_of_two_computers())), faults) as backend:
+        share = record_both(backend, tmp_path, 1.0)["pc-2"]
+    assert isinstance(share, TakeResult)
     assert share.state is SessionState.COMPLETED
     assert share.sets > 25
     assert [(f.code, f.where) for f in share.findings] == [("session.sync_lost", f"device {serials(3)[2]}")]
@@ -224,31 +219,14 @@ def test_a_plug_that_slips_out_before_the_first_pulse_ends_the_wait_where_loss_s
 
 
 def test_a_plug_that_stays_out_is_named_when_the_others_deliver(tmp_path: Path):
-    toml = rig_of_two_computers()
-    rig = parse_rig(toml)
-    plan = make_plan(rig)
     silent = serials(3)[2]
-    told: list[RigError] = []
-    with (
-        FaultyBackend(
-            open_backend("sim", rig, scenario=Scenario(faults=(parse_fault(f"dead_port:{silent}"),))),
-            {silent: Fault(unplugged_sec=(20.0, 9999.0))},
-        ) as backend,
-        backend.clock.participate(),
-    ):
-
-        def record(host: str) -> None:
-            try:
-                record_take(plan, backend, tmp_path / host, rig_toml=toml, seconds=20, host=host)
-            except RigError as error:
-                told.append(error)
-
-        subordinates = backend.clock.start_thread(lambda: record("pc-2"), "pc-2")
-        backend.clock.sleep(60)
-        master = backend.clock.start_thread(lambda: record("pc-1"), "pc-1")
-        assert subordinates.join(600)
-        assert master.join(600)
-    (error,) = told
+    scenario = Scenario(faults=(parse_fault(f"dead_port:{silent}"),))
+    sim = open_backend("sim", parse_rig(rig_of_two_computers()), scenario=scenario)
+    with FaultyBackend(sim, {silent: Fault(unplugged_sec=(20.0, 9999.0))}) as backend:
+        told = record_both(backend, tmp_path, 20)
+    error = told["pc-2"]
+    assert isinstance(error, RigError)
+    assert isinstance(told["pc-1"], TakeResult)
     assert list(error.errors) == [silent]
     assert "its Sync In reads no plug any more" in str(error)
     assert "a plug sits in" not in str(error)
